@@ -1,0 +1,156 @@
+"""A detector made of a network that judges every anchor of a picture in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from deepguard.errors import OptionError
+from deepguard.models.roles import Evidence
+from deepguard.types import Box, Face, Images
+
+MOST_CANDIDATES = 2000
+"""Boxes that enter the suppression, best first; the published detectors use 750 to 5000."""
+
+
+@dataclass(frozen=True)
+class AnchorDetector:
+    """Looks at a picture at a few sizes with one network and merges what it finds.
+
+    Attributes:
+        network: images with sides that are multiples of `stride` -> evidence.
+        sides: long sides in pixels at which the picture is looked at, ascending. A picture is enlarged for the
+            first of them only (twofold at most), and never for the others.
+        threshold: the score from which the detector's users count a face.
+        overlap: intersection over union above which the weaker of two boxes is dropped.
+        stride: the network's coarsest step in pixels.
+        floor: see `FaceDetector`; -3.5 is a score of 0.03 (FINDINGS: the loss on the peaks).
+        padding: grey level in [0, 1] that fills the picture up to a multiple of `stride`, right and below.
+        taps: images -> the feature maps that FacePoison attacks, where the method names this detector.
+    """
+
+    network: Callable[[Images], Evidence]
+    sides: tuple[int, ...]
+    threshold: float
+    overlap: float
+    stride: int = 32
+    floor: float = -3.5
+    padding: float = 0.0
+    taps: Callable[[Images], tuple[Tensor, ...]] | None = None
+
+    def scales(self, height: int, width: int) -> tuple[float, ...]:
+        """Return the factors by which `detect` resizes a picture of this size."""
+        longest = max(height, width)
+        scales = [min(self.sides[0] / longest, 2.0)]
+        for side in self.sides[1:]:
+            scale = min(side / longest, 1.0)
+            if scale > 1.2 * scales[-1]:  # a view hardly larger than the last finds nothing new
+                scales.append(scale)
+        return tuple(scales)
+
+    @torch.no_grad()
+    def detect(
+        self, images: Images, *, threshold: float | None = None, zoom: float = 1.0
+    ) -> list[list[Face]]:
+        """Return each image's faces, best first, in pixels of the given images."""
+        level = self.threshold if threshold is None else threshold
+        height, width = images.shape[-2:]
+        found: list[list[Evidence]] = [[] for _ in images]
+        for scale in self.scales(height, width):
+            views, factors = resized(images, scale * zoom)
+            evidence = self.evidence(views)
+            for index in range(len(images)):
+                found[index].append(_above(evidence, index, level, factors))
+        return [_faces(_merged(each), self.overlap) for each in found]
+
+    def evidence(self, images: Images) -> Evidence:
+        """Return every anchor's evidence at the images' own size; differentiable."""
+        return self.network(padded(images, self.stride, self.padding))
+
+    def features(self, images: Images) -> tuple[Tensor, ...]:
+        """Return the feature maps that FacePoison attacks; OptionError where it names none here."""
+        if self.taps is None:
+            raise OptionError("this detector names no features to attack; choose another one")
+        return self.taps(padded(images, self.stride, self.padding))
+
+
+def resized(images: Images, scale: float) -> tuple[Images, tuple[float, float]]:
+    """Resize as detectors' users do (bilinear, no low-pass: OpenCV's default); also return the factors (x, y).
+
+    The factors differ from `scale` by rounding to whole pixels; sides are at least one pixel.
+    """
+    height, width = images.shape[-2:]
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    if size == (height, width):
+        return images, (1.0, 1.0)
+    view = functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
+    return view, (size[1] / width, size[0] / height)
+
+
+def padded(images: Images, stride: int, level: float) -> Images:
+    """Fill up to multiples of `stride`, right and below, with grey `level`; same coordinates."""
+    height, width = images.shape[-2:]
+    return functional.pad(images, (0, -width % stride, 0, -height % stride), value=level)
+
+
+def suppress(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
+    """Return the indices of the boxes that greedy non-maximum suppression keeps, best first.
+
+    `boxes` is (n, 4) in pixels, `scores` (n,). A box goes when its intersection over union with a better one is
+    greater than `overlap`.
+    """
+    order = torch.sort(scores, descending=True, stable=True).indices[:MOST_CANDIDATES]
+    kept = []
+    while len(order):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        order = order[overlaps(boxes[best], boxes[order]) <= overlap]
+    return torch.stack(kept) if kept else order
+
+
+def overlaps(box: Tensor, others: Tensor) -> Tensor:
+    """Return the intersection over union of one box (4,) with each of (n, 4)."""
+    common = torch.minimum(box[2:], others[:, 2:]) - torch.maximum(box[:2], others[:, :2])
+    shared = common.clamp(min=0).prod(dim=1)
+    area = (box[2:] - box[:2]).prod()
+    areas = (others[:, 2:] - others[:, :2]).prod(dim=1)
+    return shared / (area + areas - shared).clamp(min=1e-9)
+
+
+def _above(evidence: Evidence, index: int, threshold: float, factors: tuple[float, float]) -> Evidence:
+    """One image's anchors with a score above the threshold, brought back to the full image's pixels."""
+    keep = evidence.logits[index].sigmoid() > threshold
+    across, down = factors
+    unit = evidence.boxes.new_tensor([across, down])
+    marks = evidence.landmarks
+    return Evidence(
+        evidence.logits[index][keep],
+        evidence.boxes[index][keep] / unit.repeat(2),
+        None if marks is None else marks[index][keep] / unit,
+    )
+
+
+def _merged(parts: list[Evidence]) -> Evidence:
+    marks = [part.landmarks for part in parts if part.landmarks is not None]
+    return Evidence(
+        torch.cat([part.logits for part in parts]),
+        torch.cat([part.boxes for part in parts]),
+        torch.cat(marks) if marks else None,
+    )
+
+
+def _faces(evidence: Evidence, overlap: float) -> list[Face]:
+    kept = suppress(evidence.boxes, evidence.logits, overlap)
+    boxes = evidence.boxes[kept].tolist()
+    scores = evidence.logits[kept].sigmoid().tolist()
+    if evidence.landmarks is None:
+        return [Face(Box(*box), score) for box, score in zip(boxes, scores, strict=True)]
+    marks = evidence.landmarks[kept].tolist()
+    return [
+        Face(Box(*box), score, tuple((x, y) for x, y in points))
+        for box, score, points in zip(boxes, scores, marks, strict=True)
+    ]

@@ -1,0 +1,64 @@
+"""What models do here, and the registry of each role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from deepguard.registry import Registry
+from deepguard.types import Face, Images
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that a detector saw in a batch, before any threshold; differentiable.
+
+    Attributes:
+        logits: face logits of every anchor: sigmoid(logit) is the score that users of the detector compare
+            with their threshold.
+        boxes: left, top, right, bottom of each anchor's face, in pixels of the given images.
+        landmarks: five points (x, y) for each anchor, in the order of `types.Landmarks`, where the detector has them.
+    """
+
+    logits: Float[Tensor, "b n"]
+    boxes: Float[Tensor, "b n 4"]
+    landmarks: Float[Tensor, "b n 5 2"] | None = None
+
+
+class FaceDetector(Protocol):
+    """Finds faces."""
+
+    @property
+    def threshold(self) -> float:
+        """The score in (0, 1) from which users of this detector count a face as found."""
+
+    @property
+    def floor(self) -> float:
+        """The logit below which an anchor is silent even for somebody who lowers the threshold."""
+
+    def scales(self, height: int, width: int) -> tuple[float, ...]:
+        """Return the factors by which `detect` resizes a picture of this size before it looks at it."""
+
+    def detect(
+        self, images: Images, *, threshold: float | None = None, zoom: float = 1.0
+    ) -> list[list[Face]]:
+        """Return each image's faces, best first; not differentiable.
+
+        `threshold` replaces the detector's own; `zoom` multiplies the scales at which it looks.
+        """
+
+    def evidence(self, images: Images) -> Evidence:
+        """Return every anchor's evidence at the images' own size, which may be any; differentiable."""
+
+
+class FeatureSource(Protocol):
+    """A detector whose inner features a method attacks (FacePoison)."""
+
+    def features(self, images: Images) -> tuple[Tensor, ...]:
+        """Return the feature maps that the method names, shallow to deep; differentiable."""
+
+
+detectors: Registry[FaceDetector] = Registry("detector", "deepguard.models.detectors")

@@ -1,0 +1,86 @@
+"""Plug-ins of one role: found in one package, made by name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
+
+from deepguard.errors import unknown
+from deepguard.weights.catalogue import Weights
+
+if TYPE_CHECKING:
+    import torch
+
+    from deepguard.weights.shelf import Shelf
+
+T = TypeVar("T")
+
+Factory: TypeAlias = Callable[[Sequence[Path], "torch.device"], T]
+"""Makes the plug-in from its verified weight files, in the order of registration, on a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """One plug-in: its name, what it needs and how it is made. `summary` is its factory's first line."""
+
+    name: str
+    weights: tuple[Weights, ...]
+    factory: Factory[T]
+    summary: str
+
+
+class Registry(Generic[T]):
+    """All plug-ins of one kind. The modules of `package` register themselves when they are imported."""
+
+    def __init__(self, kind: str, package: str) -> None:
+        self.kind = kind
+        self._package = package
+        self._entries: dict[str, Entry[T]] = {}
+        self._discovered = False
+
+    def register(self, name: str, *weights: Weights) -> Callable[[Factory[T]], Factory[T]]:
+        """Return the decorator that enters a factory under `name`; a name that is taken raises ValueError."""
+
+        def enter(factory: Factory[T]) -> Factory[T]:
+            if name in self._entries:
+                raise ValueError(f"two {self.kind}s are called {name}")
+            summary = (factory.__doc__ or "").strip().split("\n", 1)[0]
+            self._entries[name] = Entry(name, weights, factory, summary)
+            return factory
+
+        return enter
+
+    def names(self) -> tuple[str, ...]:
+        """Return all names, sorted."""
+        self._discover()
+        return tuple(sorted(self._entries))
+
+    def entry(self, name: str) -> Entry[T]:
+        """Return the plug-in called `name`, or raise OptionError with the nearest name."""
+        self._discover()
+        if name not in self._entries:
+            raise unknown(self.kind, name, self._entries)
+        return self._entries[name]
+
+    def create(self, name: str, shelf: Shelf, device: torch.device) -> T:
+        """Make the plug-in with verified weights, or raise WeightsError saying how to get them."""
+        entry = self.entry(name)
+        return entry.factory([shelf.path(weights) for weights in entry.weights], device)
+
+    def available(self, shelf: Shelf) -> tuple[str, ...]:
+        """Return the names of the plug-ins whose weights are at hand."""
+        return tuple(
+            name for name in self.names() if all(shelf.holds(weights) for weights in self.entry(name).weights)
+        )
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        package = importlib.import_module(self._package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self._package}.{module.name}")
+        self._discovered = True

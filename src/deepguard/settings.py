@@ -1,0 +1,33 @@
+"""The one place that reads the environment."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the program keeps its files.
+
+    Attributes:
+        home: everything that the program keeps; `DEEPGUARD_HOME`, else the platform's user data folder.
+        models: the shelf of weight files; `DEEPGUARD_MODELS`, else `models` inside `home`.
+        offline: never use the network; `DEEPGUARD_OFFLINE` set to 1, true or yes.
+    """
+
+    home: Path
+    models: Path
+    offline: bool = False
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; an empty variable counts as absent."""
+        home = Path(environment.get("DEEPGUARD_HOME") or platformdirs.user_data_dir("deepguard", appauthor=False))
+        models = Path(environment.get("DEEPGUARD_MODELS") or home / "models")
+        offline = environment.get("DEEPGUARD_OFFLINE", "").lower() in {"1", "true", "yes"}
+        return cls(home.expanduser(), models.expanduser(), offline)
