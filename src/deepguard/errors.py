@@ -1,17 +1,17 @@
 """Everything that can go wrong, as one tree; each error says in one sentence what to do.
 
-    DeepguardError
-    |- InputError            the user, with another file
-    |  |- UnreadableImage      not a picture, or a damaged one
-    |  |- UnsupportedImage     a picture of a kind that is not protected (animation, several pages)
-    |  `- ImageTooLarge        more pixels than the limit
-    |- OptionError           the user, with another option
-    |- NoFace                the user, with a box of their own
-    |- OutputError           the user or operator, at the place where the result goes
-    `- WeightsError          the operator, at the shelf
-       |- WeightsMissing       not on the shelf
-       |- WeightsCorrupt       on the shelf or offered, but not what was pinned
-       `- WeightsUnreachable   no source answered, or offline was asked for
+DeepguardError
+|- InputError            the user, with another file
+|  |- UnreadableImage      not a picture, or a damaged one
+|  |- UnsupportedImage     a picture of a kind that is not protected (animation, several pages)
+|  `- ImageTooLarge        more pixels than the limit
+|- OptionError           the user, with another option
+|- NoFace                the user, with a box of their own
+|- OutputError           the user or operator, at the place where the result goes
+`- WeightsError          the operator, at the shelf
+   |- WeightsMissing       not on the shelf
+   |- WeightsCorrupt       on the shelf or offered, but not what was pinned
+   `- WeightsUnreachable   no source answered, or offline was asked for
 """
 
 from __future__ import annotations

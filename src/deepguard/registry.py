@@ -73,9 +73,7 @@ class Registry(Generic[T]):
 
     def available(self, shelf: Shelf) -> tuple[str, ...]:
         """Return the names of the plug-ins whose weights are at hand."""
-        return tuple(
-            name for name in self.names() if all(shelf.holds(weights) for weights in self.entry(name).weights)
-        )
+        return tuple(name for name in self.names() if all(shelf.holds(weights) for weights in self.entry(name).weights))
 
     def _discover(self) -> None:
         if self._discovered:

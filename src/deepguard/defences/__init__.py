@@ -1,0 +1,1 @@
+"""Named recipes that a user picks."""

@@ -1,0 +1,1 @@
+"""Quality numbers of a changed picture, one file each."""

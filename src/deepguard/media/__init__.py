@@ -1,0 +1,1 @@
+"""Pictures: between files and tensors, and back."""

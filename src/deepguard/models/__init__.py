@@ -1,0 +1,1 @@
+"""Models and the roles that they play."""

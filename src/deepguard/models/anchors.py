@@ -53,9 +53,7 @@ class AnchorDetector:
         return tuple(scales)
 
     @torch.no_grad()
-    def detect(
-        self, images: Images, *, threshold: float | None = None, zoom: float = 1.0
-    ) -> list[list[Face]]:
+    def detect(self, images: Images, *, threshold: float | None = None, zoom: float = 1.0) -> list[list[Face]]:
         """Return each image's faces, best first, in pixels of the given images."""
         level = self.threshold if threshold is None else threshold
         height, width = images.shape[-2:]

@@ -38,11 +38,9 @@ def decode_boxes(offsets: Float[Tensor, "b n 4"], prior: Float[Tensor, "n 4"]) -
     return torch.cat((centres - halves, centres + halves), dim=-1)
 
 
-def decode_landmarks(
-    offsets: Float[Tensor, "b n 10"], prior: Float[Tensor, "n 4"]
-) -> Float[Tensor, "b n 5 2"]:
+def decode_landmarks(offsets: Float[Tensor, "b n 10"], prior: Float[Tensor, "n 4"]) -> Float[Tensor, "b n 5 2"]:
     """Return five points (x, y) from offsets with variance 0.1."""
-    points = offsets.unflatten(-1, (5, 2))
+    points = offsets.reshape(*offsets.shape[:-1], 5, 2)
     return prior[:, None, :2] + 0.1 * points * prior[:, None, 2:]
 
 

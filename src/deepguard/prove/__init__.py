@@ -1,0 +1,1 @@
+"""What was achieved, measured on the file that the user gets."""

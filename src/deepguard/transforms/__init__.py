@@ -1,0 +1,1 @@
+"""Random differentiable changes; all chance comes from the generator that is passed."""

@@ -1,0 +1,1 @@
+"""Readers of weight files; none of them runs code from a file."""

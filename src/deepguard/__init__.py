@@ -1,0 +1,1 @@
+"""Face pictures and clips kept out of deepfakes: protect, prove, detect."""
