@@ -1,0 +1,45 @@
+"""Climbers: plain functions that raise an objective inside a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+
+from deepguard.attack.budgets import Budget, Change
+from deepguard.types import PerImage, Rng
+
+Slope: TypeAlias = Callable[[Change, Rng], tuple[PerImage, Change]]
+"""Value and gradient of what is climbed, at a change."""
+
+Heed: TypeAlias = Callable[[int, PerImage], bool]
+"""Is told the step's number (from 1) and the value; True ends the climb early. Raising cancels it."""
+
+
+def momentum_ascent(
+    slope: Slope,
+    start: Change,
+    budget: Budget,
+    *,
+    steps: int,
+    rng: Rng,
+    heed: Heed,
+    momentum: float = 0.5,
+) -> Change:
+    """Climb by signed steps with momentum (MI-FGSM, Dong et al. 2018) and a step that shrinks; return the last change.
+
+    Each gradient enters the momentum at mean size 1. The step goes from a quarter of the budget's radius to a
+    fortieth (FINDINGS: momentum 0.5 and a decaying step beat 0.9 and a fixed one). The last change is returned rather
+    than the best, since under a random objective the best is a lucky draw.
+    """
+    change = budget.project(start)
+    velocity = torch.zeros_like(change)
+    for step in range(1, steps + 1):
+        value, gradient = slope(change, rng)
+        velocity = momentum * velocity + gradient / gradient.abs().mean().clamp(min=1e-20)
+        share = 0.25 * 0.1 ** ((step - 1) / max(1, steps - 1))
+        change = budget.project(change + share * budget.direction(velocity))
+        if heed(step, value):
+            break
+    return change

@@ -1,0 +1,134 @@
+"""What an attack climbs: one number per image, higher = better for the protected person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import torch
+
+from deepguard.types import Images, PerImage, Rng
+
+
+class Objective(Protocol):
+    """Judges images; differentiable in them."""
+
+    def __call__(self, images: Images, rng: Rng) -> PerImage:
+        """Return one number per image, higher = better for the protected person."""
+
+
+@runtime_checkable
+class Sloped(Protocol):
+    """An objective that knows its own gradient, because autograd's would be wrong or too large for it."""
+
+    def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        """Return value and gradient."""
+
+
+class Transform(Protocol):
+    """A random differentiable change, as in `deepguard.transforms`."""
+
+    def __call__(self, images: Images, rng: Rng) -> Images:
+        """Return the changed images; their size may differ."""
+
+
+def slope(objective: Objective, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+    """Return an objective's value for each image and its gradient in the images, both without a graph."""
+    if isinstance(objective, Sloped):
+        return objective.slope(images, rng)
+    leaf = images.detach().requires_grad_()
+    value = objective(leaf, rng)
+    if not value.requires_grad:  # nothing in the images matters to it any more
+        return value.detach(), torch.zeros_like(images)
+    (gradient,) = torch.autograd.grad(value.sum(), leaf)
+    return value.detach(), gradient
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """The weighted sum of several objectives."""
+
+    parts: tuple[tuple[Objective, float], ...]
+
+    def __call__(self, images: Images, rng: Rng) -> PerImage:
+        """Return the sum for each image."""
+        return torch.stack([weight * part(images, rng) for part, weight in self.parts]).sum(dim=0)
+
+    def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        """Return value and gradient; one part's graph is held at a time."""
+        return _summed([(weight, *slope(part, images, rng)) for part, weight in self.parts])
+
+
+@dataclass(frozen=True)
+class Expected:
+    """The mean of an objective over random transforms of the images (Athalye et al. 2018, EOT)."""
+
+    objective: Objective
+    transform: Transform
+    samples: int = 1
+
+    def __call__(self, images: Images, rng: Rng) -> PerImage:
+        """Return the mean for each image."""
+        drawn = [self._once(images, rng) for _ in range(self.samples)]
+        return torch.stack(drawn).mean(dim=0)
+
+    def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        """Return value and gradient; one sample's graph is held at a time."""
+        return _summed([(1 / self.samples, *slope(self._once, images, rng)) for _ in range(self.samples)])
+
+    def _once(self, images: Images, rng: Rng) -> PerImage:
+        return self.objective(self.transform(images, rng), rng)
+
+
+class Balanced:
+    """The sum of several objectives in which none outweighs the others.
+
+    Each part's gradient is brought to unit length before the sum (LEAT, Shim & Yoon 2023: otherwise the model with
+    the largest gradient wins). A part whose value is above `content` for every image weighs only `rest`, and is
+    asked only in one of `patience` calls, so that time goes where it helps.
+    """
+
+    def __init__(
+        self, parts: Sequence[Objective], *, content: float = -1.0, rest: float = 0.1, patience: int = 3
+    ) -> None:
+        self.parts = tuple(parts)
+        self.content = content
+        self.rest = rest
+        self.patience = patience
+        self.values: list[PerImage | None] = [None] * len(self.parts)
+        """Each part's last value; None before it was first asked."""
+        self._calls = 0
+
+    def __call__(self, images: Images, rng: Rng) -> PerImage:
+        """Return the plain sum for each image."""
+        return torch.stack([part(images, rng) for part in self.parts]).sum(dim=0)
+
+    def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        """Return the last known values' sum and the balanced gradient."""
+        total = torch.zeros_like(images)
+        for index, part in enumerate(self.parts):
+            if self.satisfied(index) and (self._calls + index) % self.patience:
+                continue
+            self.values[index], gradient = slope(part, images, rng)
+            total += (self.rest if self.satisfied(index) else 1.0) * unit(gradient)
+        self._calls += 1
+        known = [value for value in self.values if value is not None]
+        return torch.stack(known).sum(dim=0), total
+
+    def satisfied(self, index: int) -> bool:
+        """Return whether a part's last value was above `content` for every image."""
+        value = self.values[index]
+        return value is not None and bool((value > self.content).all())
+
+
+def unit(gradient: Images) -> Images:
+    """Bring each image's gradient to Euclidean length 1; a zero gradient stays zero."""
+    length = gradient.flatten(1).norm(dim=1).clamp(min=1e-20)
+    return gradient / length[:, None, None, None]
+
+
+def _summed(parts: list[tuple[float, PerImage, Images]]) -> tuple[PerImage, Images]:
+    value = torch.stack([weight * value for weight, value, _ in parts]).sum(dim=0)
+    gradient = torch.stack([weight * gradient for weight, _, gradient in parts]).sum(dim=0)
+    return value, gradient
