@@ -53,13 +53,15 @@ class AnchorDetector:
         return tuple(scales)
 
     @torch.no_grad()
-    def detect(self, images: Images, *, threshold: float | None = None, zoom: float = 1.0) -> list[list[Face]]:
+    def detect(
+        self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
+    ) -> list[list[Face]]:
         """Return each image's faces, best first, in pixels of the given images."""
         level = self.threshold if threshold is None else threshold
         height, width = images.shape[-2:]
         found: list[list[Evidence]] = [[] for _ in images]
-        for scale in self.scales(height, width):
-            views, factors = resized(images, scale * zoom)
+        for scale in scales or self.scales(height, width):
+            views, factors = resized(images, scale)
             evidence = self.evidence(views)
             for index in range(len(images)):
                 found[index].append(_above(evidence, index, level, factors))

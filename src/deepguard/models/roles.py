@@ -42,10 +42,12 @@ class FaceDetector(Protocol):
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size before it looks at it."""
 
-    def detect(self, images: Images, *, threshold: float | None = None, zoom: float = 1.0) -> list[list[Face]]:
+    def detect(
+        self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
+    ) -> list[list[Face]]:
         """Return each image's faces, best first; not differentiable.
 
-        `threshold` replaces the detector's own; `zoom` multiplies the scales at which it looks.
+        `threshold` and `scales` replace the detector's own.
         """
 
     def evidence(self, images: Images) -> Evidence:
