@@ -69,7 +69,7 @@ class Registry(Generic[T]):
     def create(self, name: str, shelf: Shelf, device: torch.device) -> T:
         """Make the plug-in with verified weights, or raise WeightsError saying how to get them."""
         entry = self.entry(name)
-        return entry.factory([shelf.path(weights) for weights in entry.weights], device)
+        return entry.factory([shelf.path(weights, model=name) for weights in entry.weights], device)
 
     def available(self, shelf: Shelf) -> tuple[str, ...]:
         """Return the names of the plug-ins whose weights are at hand."""

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import platformdirs
 
+NETWORK_ALLOWED = {"", "0", "false", "no", "off"}
+"""Values of `DEEPGUARD_OFFLINE` that mean "not offline"; a word that is not known keeps the network shut."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -17,7 +20,7 @@ class Settings:
     Attributes:
         home: everything that the program keeps; `DEEPGUARD_HOME`, else the platform's user data folder.
         models: the shelf of weight files; `DEEPGUARD_MODELS`, else `models` inside `home`.
-        offline: never use the network; `DEEPGUARD_OFFLINE` set to 1, true or yes.
+        offline: never use the network; `DEEPGUARD_OFFLINE` set to anything but 0, false, no or off.
     """
 
     home: Path
@@ -29,5 +32,5 @@ class Settings:
         """Read the settings; an empty variable counts as absent."""
         home = Path(environment.get("DEEPGUARD_HOME") or platformdirs.user_data_dir("deepguard", appauthor=False))
         models = Path(environment.get("DEEPGUARD_MODELS") or home / "models")
-        offline = environment.get("DEEPGUARD_OFFLINE", "").lower() in {"1", "true", "yes"}
+        offline = environment.get("DEEPGUARD_OFFLINE", "").strip().lower() not in NETWORK_ALLOWED
         return cls(home.expanduser(), models.expanduser(), offline)
