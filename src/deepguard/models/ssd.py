@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+Levels: TypeAlias = tuple[tuple[int, tuple[tuple[float, float], ...]], ...]
+"""Each level's step in pixels and its priors as (width, height)."""
+
+
+@lru_cache(maxsize=64)
+def picture_priors(height: int, width: int, levels: Levels, device: torch.device) -> Float[Tensor, "n 4"]:
+    """Return `priors` for a picture of this size, whose maps round up; kept for the next call, so never change it."""
+    maps = [(-(-height // step), -(-width // step)) for step, _ in levels]
+    with torch.inference_mode(False):  # what is kept must serve callers that need gradients too
+        return priors(maps, [step for step, _ in levels], [sizes for _, sizes in levels], device)
 
 
 def priors(
