@@ -24,7 +24,7 @@ class Crop:
     def __post_init__(self) -> None:
         if not 0 < self.lowest <= self.highest <= 1:
             raise OptionError(
-                f"a crop keeps a share above 0 and up to 1, lowest first; {self.lowest} to {self.highest} is no such range"
+                f"a crop keeps a share in (0, 1], lowest first; {self.lowest} to {self.highest} is no such range"
             )
 
     def __call__(self, images: Images, rng: Rng) -> Images:

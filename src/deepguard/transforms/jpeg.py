@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cache
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from deepguard.errors import OptionError
 from deepguard.types import Images, Rng
@@ -87,11 +87,11 @@ def _codec(images: Images, qualities: list[int], *, whole: Rounding, step: Round
     height, width = images.shape[-2:]
     planes = _mixed(whole(images * 255), TO_YCC)
     # libjpeg repeats the last row and column until its blocks of 16x16 are full
-    padded = F.pad(planes, (0, -width % 16, 0, -height % 16), mode="replicate")
+    padded = functional.pad(planes, (0, -width % 16, 0, -height % 16), mode="replicate")
     luma = _quantised(whole(padded[:, :1]) - 128, LUMA, qualities, step) + 128
-    chroma = _quantised(whole(F.avg_pool2d(whole(padded[:, 1:]), 2)), CHROMA, qualities, step)
+    chroma = _quantised(whole(functional.avg_pool2d(whole(padded[:, 1:]), 2)), CHROMA, qualities, step)
     small = whole(chroma)[..., : math.ceil(height / 2), : math.ceil(width / 2)].clamp(-128, 127)
-    large = whole(F.interpolate(small, scale_factor=2.0, mode="bilinear"))[..., :height, :width]
+    large = whole(functional.interpolate(small, scale_factor=2.0, mode="bilinear"))[..., :height, :width]
     planes = torch.cat((whole(luma)[..., :height, :width].clamp(0, 255), large), dim=1)
     return whole(_mixed(planes, TO_RGB)).clamp(0, 255) / 255
 
@@ -99,13 +99,13 @@ def _codec(images: Images, qualities: list[int], *, whole: Rounding, step: Round
 def _without_quantiser(images: Images) -> Images:
     height, width = images.shape[-2:]
     planes = _mixed(images, TO_YCC)
-    padded = F.pad(planes[:, 1:], (0, width % 2, 0, height % 2), mode="replicate")
-    chroma = F.interpolate(F.avg_pool2d(padded, 2), scale_factor=2.0, mode="bilinear")
+    padded = functional.pad(planes[:, 1:], (0, width % 2, 0, height % 2), mode="replicate")
+    chroma = functional.interpolate(functional.avg_pool2d(padded, 2), scale_factor=2.0, mode="bilinear")
     return _mixed(torch.cat((planes[:, :1], chroma[..., :height, :width]), dim=1), TO_RGB)
 
 
 def _mixed(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
-    return F.conv2d(images, images.new_tensor(matrix)[:, :, None, None])
+    return functional.conv2d(images, images.new_tensor(matrix)[:, :, None, None])
 
 
 def _quantised(

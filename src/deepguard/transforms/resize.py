@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
 import torch
-import torch.nn.functional as F
+from torch.nn import functional
 
 from deepguard.errors import OptionError, unknown
 from deepguard.types import Images, Rng
@@ -77,10 +77,10 @@ def resized(images: Images, size: tuple[int, int], kernel: Kernel) -> Images:
     if size == tuple(images.shape[-2:]):
         return images
     if kernel == "area":
-        return F.interpolate(images, size=size, mode="area")
+        return functional.interpolate(images, size=size, mode="area")
     antialiased = kernel.startswith("antialiased-")
     mode = kernel.removeprefix("antialiased-")
-    return F.interpolate(images, size=size, mode=mode, antialias=antialiased, align_corners=False).clamp(0, 1)
+    return functional.interpolate(images, size=size, mode=mode, antialias=antialiased, align_corners=False).clamp(0, 1)
 
 
 def scaled(images: Images, factor: float, kernel: Kernel) -> Images:
