@@ -1,0 +1,98 @@
+"""Where pictures are found and where results go: beside the source, never over it, whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from deepguard.errors import OptionError, OutputError
+from deepguard.media.picture import Container
+
+MARK = ".protected"
+EXTENSIONS: dict[Container, tuple[str, ...]] = {
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "PNG": (".png",),
+    "WEBP": (".webp",),
+    "TIFF": (".tif", ".tiff"),
+    "BMP": (".bmp", ".dib"),
+    "HEIF": (".heic", ".heif", ".hif"),
+}
+"""File name endings of each container; the first is given to a result whose source is named as something else."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """Return the pictures in `folder` and its subfolders by file name ending, sorted; no results, nothing hidden."""
+    endings = {ending for group in EXTENSIONS.values() for ending in group}
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in endings
+        and Path(path.stem).suffix.lower() != MARK
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
+
+
+def protected_path(source: Path, container: Container, *, out: Path | None = None, root: Path | None = None) -> Path:
+    """Return where the result of `source` goes.
+
+    Without `out`: NAME.protected.EXT beside the source. With `out` and `root`: the same name in the folder `out`, at
+    the place that the source has below `root`. With `out` alone: into that folder if it is one, else that very file.
+    EXT is the source's own if it fits its content, else the content's usual one. OptionError where `out` names
+    another format; OutputError where the result would be the source itself.
+    """
+    name = f"{source.stem}{MARK}{_ending(source, container)}"
+    if out is None:
+        target = source.with_name(name)
+    elif root is not None:
+        target = out / source.parent.relative_to(root) / name
+    elif out.is_dir():
+        target = out / name
+    else:
+        target = out
+        if out.suffix.lower() not in EXTENSIONS[container]:
+            raise OptionError(f"{source.name} is a {container} picture, so name the result *{EXTENSIONS[container][0]}")
+    if target.exists() and target.samefile(source):
+        raise OutputError(f"{target} is the source itself; choose another name for the result")
+    return target
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write the whole file or nothing, making its folder; OutputError says what to do."""
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            _fill(part, data)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(_sentence(path, len(data), error)) from error
+
+
+def _ending(source: Path, container: Container) -> str:
+    fits = source.suffix.lower() in EXTENSIONS[container]
+    return source.suffix if fits else EXTENSIONS[container][0]
+
+
+def _fill(part: Path, data: bytes) -> None:
+    with part.open("xb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _sentence(path: Path, size: int, error: OSError) -> str:
+    if error.errno in _FULL:
+        return f"the disk of {path.parent} is full; free {max(1, round(size / 1e6))} MB or choose another folder"
+    if error.errno == errno.ENAMETOOLONG:
+        return f"the name {path.name} is too long; give the source a shorter name"
+    if path.is_dir():
+        return f"{path} is a folder; name a file for the result"
+    reason = (error.strerror or str(error)).lower()
+    return f"{path.parent} cannot be written to ({reason}); choose another folder or change its permissions"
