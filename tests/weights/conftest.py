@@ -41,9 +41,9 @@ class Source:
 def source() -> Iterator[Source]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            source.asked.append(self.path)
-            if self.path in source.answers:
-                source.answers[self.path](self)
+            served.asked.append(self.path)
+            if self.path in served.answers:
+                served.answers[self.path](self)
             else:
                 self.send_error(404)
 
@@ -51,10 +51,10 @@ def source() -> Iterator[Source]:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        source = Source(f"http://127.0.0.1:{server.server_port}")
+        served = Source(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield source
+        yield served
         server.shutdown()
         thread.join()
 
@@ -69,7 +69,7 @@ def weights_of() -> Callable[..., Weights]:
     """Return a function that describes a weight file with CONTENT, pinned in full unless told otherwise."""
 
     def describe(*urls: str, **changes: Any) -> Weights:
-        facts = {
+        facts: dict[str, Any] = {
             "file": "toy.onnx",
             "size": len(CONTENT),
             "sha256": hashlib.sha256(CONTENT).hexdigest(),

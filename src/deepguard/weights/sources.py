@@ -51,7 +51,8 @@ def _bring(url: str, weights: Weights, part: Path, watch: Watch, timeout: tuple[
     downloader = pooch.HTTPDownloader(timeout=timeout, chunk_size=CHUNK_BYTES)
     try:
         with part.open("wb") as stream:
-            downloader(url, _Arriving(stream, weights, watch), None)
+            arriving = _Arriving(stream, weights, watch)
+            downloader(url, arriving, None)
     except requests.Timeout as error:
         waited = timeout[0] if isinstance(error, requests.ConnectTimeout) else timeout[1]
         raise _Refused(f"did not answer within {waited:g} seconds") from error
@@ -62,7 +63,7 @@ def _bring(url: str, weights: Weights, part: Path, watch: Watch, timeout: tuple[
     except requests.exceptions.ChunkedEncodingError as error:
         raise _Refused("broke off") from error
     except requests.ConnectionError as error:
-        raise _Refused("cannot be reached, or fell silent") from error
+        raise _Refused("fell silent midway" if arriving.done else "cannot be reached") from error
     except requests.RequestException as error:
         raise _Refused(f"failed ({type(error).__name__})") from error
 
@@ -74,14 +75,14 @@ class _Arriving:
         self._stream = stream
         self._weights = weights
         self._watch = watch
-        self._done = 0
+        self.done = 0
 
     def write(self, chunk: bytes) -> None:
-        self._done += len(chunk)
-        if 0 < self._weights.size < self._done:
+        self.done += len(chunk)
+        if 0 < self._weights.size < self.done:
             raise _Refused(f"sent more than {self._weights.size:,} bytes")
         self._stream.write(chunk)
-        self._watch(Progress(self._weights.file, self._done, self._weights.size))
+        self._watch(Progress(self._weights.file, self.done, self._weights.size))
 
     def flush(self) -> None:
         self._stream.flush()
