@@ -74,7 +74,8 @@ def compressed(images: Images, qualities: list[int], *, straight_through: bool =
     with torch.no_grad():
         real = _codec(images, qualities, whole=_rounded, step=_rounded)
     linear = _without_quantiser(images)
-    return linear + (real - linear).detach()
+    # the difference is exactly 0: the value is the real one to the bit, the gradient the linear one's
+    return real + (linear - linear.detach())
 
 
 def steps(table: tuple[int, ...], quality: int) -> list[float]:
