@@ -146,8 +146,9 @@ class _Span:
 def _spans(side: int) -> list[_Span]:
     if side <= TILE + 2 * MARGIN:
         return [_Span(0, None)]
-    starts = range(0, side, TILE)
-    return [_Span(start, start + TILE if start + TILE < side else None) for start in starts]
+    # a rest smaller than the margin would hold no feature of the coarser levels: the tile before takes it along
+    last = side - MARGIN
+    return [_Span(start, start + TILE if start + TILE < last else None) for start in range(0, last, TILE)]
 
 
 def _convolved(values: Tensor, convolution: Convolution) -> Tensor:
