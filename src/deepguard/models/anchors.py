@@ -97,6 +97,17 @@ def padded(images: Images, stride: int, level: float) -> Images:
     return functional.pad(images, (0, -width % stride, 0, -height % stride), value=level)
 
 
+def cells(head: Tensor) -> Tensor:
+    """Return column and row of every cell of a (b, c, h, w) head as (h * w, 2), rows before columns."""
+    rows, columns = (torch.arange(side, device=head.device, dtype=head.dtype) for side in head.shape[-2:])
+    return torch.cartesian_prod(rows, columns).flip(-1)
+
+
+def product_logit(left: Tensor, right: Tensor) -> Tensor:
+    """Return the logit of sigmoid(left) * sigmoid(right); exact and with a gradient also where a score is 0 or 1."""
+    return -torch.logsumexp(torch.stack((-left, -right, -left - right)), dim=0)
+
+
 def suppress(boxes: Tensor, scores: Tensor, overlap: float) -> Tensor:
     """Return the indices of the boxes that greedy non-maximum suppression keeps, best first.
 

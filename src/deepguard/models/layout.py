@@ -66,8 +66,9 @@ def _groups(old: list[int], new: list[int]) -> list[tuple[tuple[int, ...], tuple
             else:
                 right.append(new.pop(0))
         groups.append((tuple(left), tuple(right)))
-    left, right = groups.pop() if groups else ((), ())
-    return [*groups, ((*left, *old), (*right, *new))]
+    # what is left over are sides of 1
+    last_old, last_new = groups.pop()
+    return [*groups, ((*last_old, *old), (*last_new, *new))]
 
 
 def regroup(call: Call) -> Tensor:

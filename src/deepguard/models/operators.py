@@ -81,7 +81,8 @@ def _parametric(call: Call) -> Tensor:
 
 
 def _hard_sigmoid(call: Call) -> Tensor:
-    return (call.options.get("alpha", 0.2) * call.tensor(0) + call.options.get("beta", 0.5)).clamp(0, 1)
+    slope, shift = float(call.options.get("alpha", 0.2)), float(call.options.get("beta", 0.5))
+    return (call.tensor(0) * slope + shift).clamp(0, 1)
 
 
 def _gelu(call: Call) -> Tensor:
@@ -119,9 +120,9 @@ def _layer(call: Call) -> Tensor:
 def _gemm(call: Call) -> Tensor:
     left = call.tensor(0).T if call.options.get("transA", 0) else call.tensor(0)
     right = call.tensor(1).T if call.options.get("transB", 0) else call.tensor(1)
-    product = call.options.get("alpha", 1.0) * (left @ right)
+    product = (left @ right) * float(call.options.get("alpha", 1.0))
     addend = call.optional(2)
-    return product if addend is None else product + call.options.get("beta", 1.0) * addend
+    return product if addend is None else product + addend * float(call.options.get("beta", 1.0))
 
 
 def _reduced(function: Callable[..., Tensor]) -> Operator:
@@ -167,8 +168,8 @@ def _constant(call: Call) -> Tensor:
 
 
 def _filled(call: Call) -> Tensor:
-    value = call.options.get("value", torch.zeros(1))
-    return value.reshape(-1)[0].expand(_sides(call.tensor(0)))
+    value: Tensor = call.options.get("value", torch.zeros(1))
+    return torch.full(_sides(call.tensor(0)), value.item(), dtype=value.dtype)
 
 
 def _range(call: Call) -> Tensor:
@@ -208,8 +209,8 @@ def _unsqueeze(call: Call) -> Tensor:
 
 
 def _expand(call: Call) -> Tensor:
-    data = call.tensor(0)
-    return data.expand(torch.broadcast_shapes(data.shape, _sides(call.tensor(1))))
+    data, sides = call.tensor(0), _sides(call.tensor(1))
+    return data.expand(torch.broadcast_shapes(data.shape, sides))  # type: ignore[no-untyped-call]
 
 
 def _concat(call: Call) -> Tensor:
@@ -234,7 +235,7 @@ def _split(call: Call) -> tuple[Tensor, ...]:
     data, axis = call.tensor(0), call.options.get("axis", 0)
     sizes = call.integers("split", 1)
     share = -(-data.shape[axis] // call.outputs)
-    return tuple(data.split(share if sizes is None else sizes, axis))
+    return torch.split(data, share if sizes is None else sizes, axis)
 
 
 def _gather(call: Call) -> Tensor:

@@ -33,6 +33,12 @@ AVERAGES: dict[int, Callable[..., Tensor]] = {
     2: functional.avg_pool2d,
     3: functional.avg_pool3d,
 }
+ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
+    "floor": torch.floor,
+    "ceil": torch.ceil,
+    "round_prefer_floor": lambda places: torch.ceil(places - 0.5),
+    "round_prefer_ceil": lambda places: torch.floor(places + 0.5),
+}
 PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 
 
@@ -219,14 +225,8 @@ def _places(size: int, side: int, scale: float, rule: str) -> Tensor:
 
 def _taken(data: Tensor, axis: int, places: Tensor, rounding: str) -> Tensor:
     last = data.shape[axis] - 1
-    rounded = {
-        "floor": torch.floor,
-        "ceil": torch.ceil,
-        "round_prefer_floor": lambda place: torch.ceil(place - 0.5),
-        "round_prefer_ceil": lambda place: torch.floor(place + 0.5),
-    }
     if rounding:
-        index = rounded[rounding](places).clamp(0, last).long()
+        index = ROUNDINGS[rounding](places).clamp(0, last).long()
         return data.index_select(axis, index.to(data.device))
     places = places.clamp(0, last)
     low = places.floor().long()
