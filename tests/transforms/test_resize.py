@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from deepguard.errors import OptionError
-from deepguard.transforms.resize import KERNELS, Kernel, Rescale, Resize, resized, scaled
+from deepguard.transforms.resize import KERNELS, Kernel, Rescale, Resize, by_lanczos, resized, scaled
 
 PILLOW = {
     "antialiased-bilinear": Image.Resampling.BILINEAR,
@@ -25,6 +25,13 @@ def test_antialiased_kernels_agree_with_pillow(astronaut: Tensor, kernel: Kernel
     # Pillow rounds and cuts between its two passes, which shows at hard edges only
     assert difference.mean() < 0.5
     assert difference.max() < 10
+
+
+@pytest.mark.parametrize("size", [(64, 63), (100, 90), (160, 201), (1, 1)])
+def test_lanczos_by_matrices_is_lanczos_by_torch(astronaut: Tensor, size: tuple[int, int]) -> None:
+    photo = astronaut[..., :100, 150:241]
+    expected = resized(photo, size, "antialiased-lanczos")
+    assert torch.allclose(by_lanczos(photo, size).clamp(0, 1), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("kernel", ["bilinear", "bicubic", "area"])
