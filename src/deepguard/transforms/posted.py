@@ -20,11 +20,12 @@ class Posted:
     Attributes:
         posting: the chain.
         long_side: pixels of the whole picture's longer side where the images are crops of one, so that a
-            crop shrinks as much as it would inside its picture; 0 where the images are whole pictures.
+            crop shrinks as much as it would inside its picture; 0 where the images are whole pictures. Where the crop
+            was scaled before, at the scale of the crop.
     """
 
     posting: Posting
-    long_side: int = 0
+    long_side: float = 0.0
 
     def __call__(self, images: Images, rng: Rng) -> Images:
         """Return the images as they are seen after posting; their size may be smaller."""
