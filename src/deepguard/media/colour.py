@@ -15,7 +15,8 @@ from deepguard.errors import UnsupportedImage
 from deepguard.media.containers import open_container
 from deepguard.media.picture import Container, Pixels
 
-SIXTEEN = "16 bits a channel became 8, each rounded to the nearest"
+SIXTEEN = "more than 8 bits a channel became 8, each rounded to the nearest"
+SIXTEEN_CUT = "16 bits a channel became 8, each rounded down"
 PALETTE = "the palette became full colour"
 CMYK = "CMYK became sRGB through the file's profile"
 CMYK_BARE = "CMYK became sRGB without a usable profile, so its colours are a guess"
@@ -45,9 +46,10 @@ def flatten(opened: ImageFile.ImageFile, container: Container, data: bytes) -> t
     if deep is not None:
         samples, ceiling = deep
         return Image.fromarray(_opaque_elsewhere(opened, samples, _rounded(samples, ceiling))), (SIXTEEN,)
+    cut = _halved(opened)
     opened.load()
     if opened.mode in KEPT_MODES:
-        return _with_transparency(opened), ()
+        return _with_transparency(opened), (SIXTEEN_CUT,) * cut
     if opened.mode in _PLAIN:
         mode, notes = _PLAIN[opened.mode]
         see_through = "transparency" in opened.info
@@ -67,7 +69,9 @@ def _deep(
         return _deep_heif(opened, data)
     if opened.mode.startswith("I;16"):
         return np.asarray(opened).astype(np.uint16), _grey_ceiling(opened)
-    if not _halved(opened):
+    planes = getattr(opened, "tag_v2", {}).get(284) == 2
+    if not _halved(opened) or (planes and opened.tile[0].codec_name == "libtiff"):
+        # of compressed separate planes libtiff hands over the upper half only
         return None
     return _both_halves(opened, container, data), 0xFFFF
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pillow_heif
 from PIL import Image
+from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
 from deepguard.media.metadata import XMP_TAG, packet
@@ -80,6 +81,10 @@ def _tiff(image: Image.Image, coding: Coding) -> bytes:
     compression = coding.compression if coding.compression in _TIFF_KEPT else "tiff_adobe_deflate"
     entries = Image.Exif()
     entries.load(coding.exif)
+    camera = entries.get_ifd(IFD.Exif)
+    if IFD.Interop in camera:
+        # Pillow would copy this directory's old place and not the directory
+        camera[IFD.Interop] = entries.get_ifd(IFD.Interop)
     entries[XMP_TAG] = packet()
     if coding.predictor and compression in {"tiff_lzw", "tiff_adobe_deflate"}:
         entries[_TIFF_PREDICTOR] = 2

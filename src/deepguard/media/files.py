@@ -50,13 +50,13 @@ def protected_path(source: Path, container: Container, *, out: Path | None = Non
         target = source.with_name(name)
     elif root is not None:
         target = out / source.parent.relative_to(root) / name
-    elif out.is_dir():
+    elif _is_folder(out):
         target = out / name
     else:
         target = out
         if out.suffix.lower() not in EXTENSIONS[container]:
             raise OptionError(f"{source.name} is a {container} picture, so name the result *{EXTENSIONS[container][0]}")
-    if target.exists() and target.samefile(source):
+    if _is_same(target, source):
         raise OutputError(f"{target} is the source itself; choose another name for the result")
     return target
 
@@ -80,6 +80,22 @@ def _ending(source: Path, container: Container) -> str:
     return source.suffix if fits else EXTENSIONS[container][0]
 
 
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        # a place that may not be looked at; writing will say so
+        return False
+
+
+def _is_same(target: Path, source: Path) -> bool:
+    """Return whether both names lead to one file, through links and on disks that ignore case."""
+    try:
+        return target.samefile(source)
+    except OSError:
+        return False
+
+
 def _fill(part: Path, data: bytes) -> None:
     with part.open("xb") as stream:
         stream.write(data)
@@ -92,7 +108,7 @@ def _sentence(path: Path, size: int, error: OSError) -> str:
         return f"the disk of {path.parent} is full; free {max(1, round(size / 1e6))} MB or choose another folder"
     if error.errno == errno.ENAMETOOLONG:
         return f"the name {path.name} is too long; give the source a shorter name"
-    if path.is_dir():
+    if error.errno == errno.EISDIR:
         return f"{path} is a folder; name a file for the result"
     reason = (error.strerror or str(error)).lower()
     return f"{path.parent} cannot be written to ({reason}); choose another folder or change its permissions"

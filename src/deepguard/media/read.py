@@ -93,10 +93,11 @@ def _check(opened: ImageFile.ImageFile, container: Container, name: str, limit: 
 
 
 def _decoded(opened: ImageFile.ImageFile, container: Container, data: bytes) -> Picture:
-    exif = opened.getexif()
-    orientation = exif.get(Base.Orientation, 1)
     coding, coding_notes = _coding(opened, container, data)
     upright, colour_notes = flatten(opened, container, data)
+    # after the samples: Pillow decodes a PNG in order to find its EXIF
+    exif = opened.getexif()
+    orientation = exif.get(Base.Orientation, 1)
     # Pillow turns TIFFs and pillow-heif turns HEICs while decoding
     if container not in {"TIFF", "HEIF"} and orientation in TRANSPOSED:
         upright = upright.transpose(TRANSPOSED[orientation])
