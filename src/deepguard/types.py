@@ -24,13 +24,15 @@ Rng: TypeAlias = torch.Generator
 class Progress:
     """What is being done and how far it is: `done` of `total` steps of `stage`.
 
-    `found` names, where it is known, each detector and whether it still finds a face.
+    `found` names, where it is known, each detector and whether it still finds a face; `seconds` is the estimate of
+    what the whole call still needs, where there is one.
     """
 
     stage: str
     done: int
     total: int
     found: tuple[tuple[str, bool], ...] = ()
+    seconds: float | None = None
 
 
 Watch: TypeAlias = Callable[[Progress], None]

@@ -125,7 +125,8 @@ class Balanced:
 def unit(gradient: Images) -> Images:
     """Bring each image's gradient to Euclidean length 1; a zero gradient stays zero."""
     length = gradient.flatten(1).norm(dim=1).clamp(min=1e-20)
-    return gradient / length[:, None, None, None]
+    scaled: Images = gradient / length[:, None, None, None]
+    return scaled
 
 
 def _summed(parts: list[tuple[float, PerImage, Images]]) -> tuple[PerImage, Images]:

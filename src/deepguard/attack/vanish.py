@@ -28,45 +28,32 @@ class Vanish:
     Attributes:
         detector: the surrogate.
         faces: where they are, as shares of the images' width and height in [0, 1].
-        scales: factors at which the detector looks at the images, relative to `width`; one is drawn at each call.
-        width: width in pixels that the images have when nothing resized them; a transform may change it.
-        jitter: the drawn scale is multiplied by up to this factor, up or down, in half of the calls.
+        width: width in pixels at which the detector looks at the images, whatever their own is.
+        jitter: the width is multiplied by up to this factor, up or down, in half of the calls.
     """
 
     detector: FaceDetector
     faces: tuple[Box, ...]
-    scales: tuple[float, ...]
-    width: int
+    width: float
     jitter: float = 1.0
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
         """Return the value for each image."""
-        scale = self._scale(rng) * self.width / images.shape[-1]
-        return self.value(images, scale)
-
-    def value(self, images: Images, scale: float) -> PerImage:
-        """Return the value as seen at one scale, relative to the given images' own size."""
-        view, _ = resized(images, scale)
+        draw, sway = torch.rand(2, generator=rng).tolist()
+        factor = self.jitter ** (2 * sway - 1) if draw < 0.5 else 1.0
+        view, _ = resized(images, factor * self.width / images.shape[-1])
         evidence = self.detector.evidence(view)
         peaks = (evidence.logits - self.detector.floor) / (RETRY - self.detector.floor)
         peaks = peaks.clamp(min=0) * self._near(evidence.boxes, view)
         return -peaks.pow(4).sum(dim=1)
 
-    def loudest(self, images: Images, scale: float) -> PerImage:
-        """Return the highest score in [0, 1] on the faces, as seen at one scale; no gradient."""
-        with torch.no_grad():
-            view, _ = resized(images, scale)
-            evidence = self.detector.evidence(view)
-            scores = evidence.logits.sigmoid() * self._near(evidence.boxes, view)
-        if not scores.shape[1]:
-            return scores.new_zeros(len(scores))
-        return scores.max(dim=1).values
-
-    def _scale(self, rng: Rng) -> float:
-        index = int(torch.randint(len(self.scales), (), generator=rng))
-        draw, sway = torch.rand(2, generator=rng).tolist()
-        exponent = 2 * sway - 1 if draw < 0.5 else 0.0
-        return float(self.scales[index] * self.jitter**exponent)
+    @torch.no_grad()
+    def loudest(self, images: Images) -> PerImage:
+        """Return the highest score in [0, 1] that the detector gives to the faces, without jitter."""
+        view, _ = resized(images, self.width / images.shape[-1])
+        evidence = self.detector.evidence(view)
+        scores = evidence.logits.sigmoid() * self._near(evidence.boxes, view)
+        return scores.max(dim=1).values if scores.shape[1] else scores.new_zeros(len(scores))
 
     def _near(self, boxes: Tensor, view: Images) -> Bool[Tensor, "b n"]:
         """Tell which boxes are centred on one of the faces (each grown by half of its size)."""

@@ -1,0 +1,5 @@
+"""`python -m deepguard` is the command."""
+
+from deepguard.cli.main import run
+
+run()

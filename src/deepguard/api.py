@@ -1,0 +1,269 @@
+"""The library: what the command line and the service call, and what a program calls."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import torch
+
+from deepguard import __version__
+from deepguard.defences.presets import NINE, preset
+from deepguard.defences.roles import Defence, defences, settings_of
+from deepguard.defences.through import through
+from deepguard.errors import NoFace, OptionError, WeightsMissing
+from deepguard.measures.roles import Measure, measures
+from deepguard.media.encode import encode
+from deepguard.media.picture import Picture
+from deepguard.media.read import decode
+from deepguard.models.roles import FaceDetector, detectors
+from deepguard.prove.posting import posted
+from deepguard.prove.quality import compare
+from deepguard.prove.report import FileFacts, ModelFacts, Report
+from deepguard.prove.survey import survey
+from deepguard.prove.verify import judge
+from deepguard.transforms.posting import posting
+from deepguard.types import Box, Face, Images, Watch, ignore
+from deepguard.weights.shelf import Shelf, remembered_digest
+
+SMALLEST_FACE = 16.0
+"""Pixels along the shorter side of the smallest face that is worked on; below, no detector here finds it reliably."""
+
+VERIFIED_THROUGH = ("jpeg75", "instagram", "kakaotalk")
+"""Posting chains that every report measures, besides the one that the picture was optimised through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may choose; None leaves it to the preset.
+
+    Attributes:
+        preset: see `deepguard.defences.presets`.
+        defence: the recipe.
+        detectors: names of the detectors to hide from; the others at hand only judge.
+        epsilon: most that a channel of a pixel may change, in (0, 1]; 8/255 is usual.
+        steps: steps of the climb.
+        through: a posting chain's name, "any" for a mixture of what posting does, "none" for as delivered only.
+        faces: which faces to protect, counted from 1, left to right; empty means all.
+        box: a face that the user drew, in pixels of the upright picture; replaces the search.
+        minimal: shrink the change to the faintest that still silences every attacked detector.
+        extra: further options of the defence by name.
+        seed: of all chance; the same seed on the same device gives the same file.
+    """
+
+    preset: str = "balanced"
+    defence: str | None = None
+    detectors: tuple[str, ...] | None = None
+    epsilon: float | None = None
+    steps: int | None = None
+    through: str | None = None
+    faces: tuple[int, ...] = ()
+    box: Box | None = None
+    minimal: bool = False
+    extra: Mapping[str, float | int | bool] = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Models:
+    """Loaded models on one device: those that are attacked or judge, what they were made of, and what is missing."""
+
+    shelf: Shelf
+    device: torch.device
+    detectors: Mapping[str, FaceDetector]
+    measures: Mapping[str, Measure]
+    files: Mapping[str, Mapping[str, str]]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Protected:
+    """The protected file's bytes, what it achieved, and both pictures for showing (1x3xhxw)."""
+
+    data: bytes
+    report: Report
+    before: Images
+    after: Images
+
+
+def device_named(name: str | None = None) -> torch.device:
+    """Return the device: the named one, else a GPU where there is one, else the processor."""
+    if name is None or name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise OptionError(f"this machine has no device {name}; use cpu, or leave --device out") from error
+    return device
+
+
+def load_models(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] | None = None) -> Models:
+    """Load the nine usual detectors that are at hand and the chosen ones, and the measures.
+
+    A chosen detector that is not at hand raises WeightsMissing; a usual one is named as missing.
+    """
+    for name in chosen or ():
+        detectors.entry(name)
+    wanted = tuple(dict.fromkeys((*NINE, *(chosen or ()))))
+    ready = set(detectors.available(shelf))
+    loaded = {name: detectors.create(name, shelf, device) for name in wanted if name in ready or name in (chosen or ())}
+    if not loaded:
+        raise WeightsMissing("no detector is at hand; run: deepguard models pull")
+    scales = {name: measures.create(name, shelf, device) for name in measures.available(shelf)}
+    files = {
+        name: {weights.file: remembered_digest(shelf.path(weights)) for weights in detectors.entry(name).weights}
+        for name in loaded
+    }
+    return Models(shelf, device, loaded, scales, files, tuple(name for name in wanted if name not in loaded))
+
+
+def protect(
+    picture: Picture,
+    models: Models,
+    options: Options = Options(),
+    *,
+    name: str = "picture",
+    watch: Watch = ignore,
+) -> Protected:
+    """Protect a picture's faces and measure the result on the encoded file that comes out.
+
+    `name` is what the report calls the source. Raises NoFace where there is nothing to protect, OptionError for an
+    option that does not fit, WeightsMissing where none of the wanted detectors is loaded.
+    """
+    clock = Clock()
+    plan = _plan(models, options)
+    original = picture.images.to(models.device)
+    with clock.measure("finding"):
+        faces = _faces(original, models, options, watch)
+        chosen = _chosen(faces, options)
+    with clock.measure("protecting"):
+        rng = torch.Generator().manual_seed(options.seed)
+        changed = plan.recipe.protect(original, [[faces[index - 1] for index in chosen]], rng=rng, watch=watch)
+    with clock.measure("writing"):
+        encoded = encode(picture, changed.cpu())
+        delivered = decode(encoded)
+    after = delivered.images.to(models.device)
+    with clock.measure("verifying"):
+        kept = [faces[index - 1] for index in chosen]
+        versions = {"delivered": after, **_posted(after, plan.through, options.seed)}
+        judgements = judge(original, versions, kept, models.detectors, watch)
+        of_picture, of_faces = compare(original, after, kept, models.measures)
+    report = Report(
+        version=__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        input=_facts(name, picture),
+        output=_facts("", delivered),
+        device=str(models.device),
+        seed=options.seed,
+        seconds=clock.seconds,
+        preset=options.preset,
+        defence=plan.defence,
+        through=plan.through,
+        options=plan.options,
+        faces=faces,
+        chosen=chosen,
+        judgements=judgements,
+        models=tuple(ModelFacts(each, each in plan.attacked, files) for each, files in models.files.items()),
+        missing=tuple(each for each in models.missing if each in plan.wanted),
+        picture_quality=of_picture,
+        face_quality=of_faces,
+        notes=(*picture.notes, *_notes(faces)),
+    )
+    return Protected(encoded, report, original.cpu(), after.cpu())
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The options after the preset has filled the gaps."""
+
+    defence: str
+    wanted: tuple[str, ...]
+    attacked: tuple[str, ...]
+    through: str
+    options: Mapping[str, float | int | bool]
+    recipe: Defence
+
+
+def _plan(models: Models, options: Options) -> Plan:
+    chosen = preset(options.preset)
+    defence = options.defence or chosen.defence
+    wanted = options.detectors or chosen.detectors
+    attacked = tuple(name for name in wanted if name in models.detectors)
+    if not attacked:
+        raise WeightsMissing(f"none of {', '.join(wanted)} is on the shelf; run: deepguard models pull")
+    route = options.through or chosen.through
+    values = {**chosen.options, **options.extra}
+    for key in ("epsilon", "steps"):
+        if getattr(options, key) is not None:
+            values[key] = getattr(options, key)
+    if options.minimal:
+        values["minimal"] = True
+    make = defences.create(defence, models.shelf, models.device)
+    recipe = make({name: models.detectors[name] for name in attacked}, through(route), **values)
+    return Plan(defence, wanted, attacked, route, settings_of(recipe), recipe)
+
+
+def _faces(images: Images, models: Models, options: Options, watch: Watch) -> tuple[Face, ...]:
+    height, width = images.shape[-2:]
+    if options.box is not None:
+        drawn = options.box.intersection(Box(0, 0, width, height))
+        if drawn.area == 0:
+            raise OptionError(f"the box lies outside the picture, which is {width} x {height} pixels")
+        return (Face(drawn, 1.0),)
+    faces = survey(images, models.detectors, watch)
+    if not faces:
+        raise NoFace("no face was found; if there is one, draw a box around it with --box x,y,width,height")
+    return faces
+
+
+def _chosen(faces: tuple[Face, ...], options: Options) -> tuple[int, ...]:
+    """Return the numbers, from 1, of the faces to protect."""
+    for number in options.faces:
+        if not 1 <= number <= len(faces):
+            raise OptionError(f"there is no face {number}; the picture has {len(faces)}, counted from left to right")
+    wanted = sorted(set(options.faces)) or range(1, len(faces) + 1)
+    large = tuple(number for number in wanted if _side(faces[number - 1]) >= SMALLEST_FACE)
+    if not large:
+        raise NoFace(
+            f"the face is only {_side(faces[wanted[0] - 1]):.0f} pixels wide; from {SMALLEST_FACE:.0f} pixels on it "
+            "can be protected"
+        )
+    return large
+
+
+def _side(face: Face) -> float:
+    return min(face.box.width, face.box.height)
+
+
+def _posted(delivered: Images, route: str, seed: int) -> dict[str, Images]:
+    names = dict.fromkeys((*VERIFIED_THROUGH, *(() if route in {"any", "none"} else (route,))))
+    rng = torch.Generator().manual_seed(seed)
+    return {name: posted(delivered, posting(name), rng) for name in names}
+
+
+def _facts(name: str, picture: Picture) -> FileFacts:
+    return FileFacts(name, picture.coding.container, picture.sha256, picture.size, picture.width, picture.height)
+
+
+def _notes(faces: tuple[Face, ...]) -> Iterator[str]:
+    small = sum(_side(face) < SMALLEST_FACE for face in faces)
+    if small:
+        yield f"{small} of the faces are smaller than {SMALLEST_FACE:.0f} pixels and were left as they are"
+
+
+class Clock:
+    """Seconds of each part of the work."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def measure(self, part: str) -> Iterator[None]:
+        """Note how long the block takes, under the part's name."""
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - start, 3)

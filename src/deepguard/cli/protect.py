@@ -1,0 +1,107 @@
+"""`deepguard protect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deepguard import api
+from deepguard.cli.batch import Batch, Work
+from deepguard.cli.values import Names, Numbers, Setting, Share
+from deepguard.defences.facepoison import FacePoison
+from deepguard.defences.presets import PRESETS
+from deepguard.defences.roles import options_of
+from deepguard.errors import InputError, OptionError
+from deepguard.media.files import pictures_below
+from deepguard.transforms.posting import POSTINGS
+from deepguard.types import Box
+
+EXAMPLES = """
+\b
+Examples:
+  deepguard protect photo.jpg
+  deepguard protect holiday/ --out-dir protected/
+  deepguard protect photo.jpg --preset strong --through instagram --compare difference.png
+\b
+Presets:
+{presets}
+\b
+Chains for --through: any (a mixture), none (as delivered only),
+  {chains}
+\b
+Options of the defence for --set: {options}
+\b
+Exit codes: 0 all done, 1 some failed, 2 wrong usage, 3 no face found, 130 stopped
+"""
+
+
+def _examples() -> str:
+    presets = "\n".join(f"  {name}: {preset.summary}" for name, preset in PRESETS.items())
+    options = ", ".join(options_of(FacePoison))
+    return EXAMPLES.format(presets=presets, chains=", ".join(POSTINGS), options=options)
+
+
+@click.command(epilog=_examples())
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Where the one protected photo goes.")
+@click.option("--out-dir", type=click.Path(path_type=Path), help="Folder for the results; folders keep their tree.")
+@click.option("--preset", default="balanced", show_default=True, help="A named set of options.")
+@click.option("--defence", help="The recipe; otherwise the preset's.")
+@click.option("--detectors", type=Names(), help="Detectors to hide from; the others at hand only judge.")
+@click.option("--epsilon", type=Share(), help="Most that a pixel may change, such as 8/255.")
+@click.option("--steps", type=click.IntRange(1, 10_000), help="Steps of the climb.")
+@click.option("--through", metavar="CHAIN|none", help="What posting does to the photo that the change must survive.")
+@click.option("--faces", type=Numbers(), help="Which faces, counted from 1, left to right.")
+@click.option("--box", type=Numbers(4), metavar="X,Y,W,H", help="A face that you draw yourself, in pixels.")
+@click.option("--minimal", is_flag=True, help="Shrink to the faintest change that still hides from all.")
+@click.option("--set", "extra", type=Setting(), multiple=True, help="A further option of the defence; repeatable.")
+@click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all chance.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write what was measured as JSON.")
+@click.option("--compare", type=click.Path(path_type=Path), help="Write before, after and difference as PNG.")
+@click.option("--offline", is_flag=True, help="Never use the network.")
+def protect(
+    paths: tuple[Path, ...],
+    output: Path | None,
+    out_dir: Path | None,
+    box: tuple[int, int, int, int] | None,
+    faces: tuple[int, ...] | None,
+    extra: tuple[tuple[str, Any], ...],
+    device: str | None,
+    report: Path | None,
+    compare: Path | None,
+    offline: bool,
+    **choices: Any,
+) -> None:
+    """Protect photos so that face detectors miss the faces.
+
+    A photo's protected version is written beside it as NAME.protected.EXT; the photo itself is never touched.
+    A folder is searched for photos in all its folders.
+    """
+    works = plan(paths, output, out_dir)
+    if len(works) != 1 and (output or compare):
+        raise OptionError("-o and --compare take exactly one photo; use --out-dir for several")
+    options = api.Options(
+        faces=faces or (),
+        box=Box(box[0], box[1], box[0] + box[2], box[1] + box[3]) if box else None,
+        extra=dict(extra),
+        **choices,
+    )
+    raise SystemExit(Batch(options, device, report, compare, offline).run(works))
+
+
+def plan(paths: tuple[Path, ...], output: Path | None, out_dir: Path | None) -> list[Work]:
+    """Return every photo with its target, each photo once; InputError where there is none."""
+    works: dict[Path, Work] = {}
+    for path in paths:
+        if path.is_dir():
+            for source in pictures_below(path):
+                works.setdefault(source.resolve(), Work(source, out_dir, path if out_dir else None))
+        else:
+            inside = path.parent if out_dir else None
+            works.setdefault(path.resolve(), Work(path, output or out_dir, inside))
+    if not works:
+        raise InputError(f"no JPEG, PNG, WebP, TIFF, BMP or HEIC photo is in {', '.join(map(str, paths))}")
+    return list(works.values())

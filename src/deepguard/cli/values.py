@@ -1,0 +1,74 @@
+"""Values on the command line."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import click
+
+
+class Share(click.ParamType[float]):
+    """A number such as 0.03 or 8/255."""
+
+    name = "NUMBER"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number."""
+        try:
+            return float(Fraction(str(value)))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{value!r} is not a number such as 8/255 or 0.03", param, ctx)
+
+
+class Numbers(click.ParamType[tuple[int, ...]]):
+    """Whole numbers with commas between them, such as 1,3."""
+
+    name = "N,N,..."
+
+    def __init__(self, count: int | None = None) -> None:
+        self.count = count
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Return the numbers."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not whole numbers with commas between them", param, ctx)
+        if self.count is not None and len(numbers) != self.count:
+            self.fail(f"{value!r} has {len(numbers)} numbers, not {self.count}", param, ctx)
+        return numbers
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names with commas between them."""
+
+    name = "NAME,NAME,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Return the names, without repetitions."""
+        if isinstance(value, tuple):
+            return value
+        return tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+
+
+class Setting(click.ParamType[tuple[str, Any]]):
+    """An option of a defence, as name=value; the value is a number, true or false."""
+
+    name = "NAME=VALUE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Any]:
+        """Return name and value."""
+        if isinstance(value, tuple):
+            return value
+        key, sign, text = str(value).partition("=")
+        if not sign:
+            self.fail(f"{value!r} is not NAME=VALUE", param, ctx)
+        if text.lower() in {"true", "false"}:
+            return key, text.lower() == "true"
+        try:
+            return key, int(text) if text.lstrip("-").isdigit() else float(Fraction(text))
+        except (ValueError, ZeroDivisionError):
+            self.fail(f"{text!r} is neither a number nor true or false", param, ctx)

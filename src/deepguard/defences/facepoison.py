@@ -1,0 +1,193 @@
+"""One picture that all chosen detectors miss: the joint attack on their evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch.nn import functional
+
+from deepguard.attack.budgets import Change, Linf
+from deepguard.attack.climb import momentum_ascent
+from deepguard.attack.objectives import Balanced, Expected, Objective, slope
+from deepguard.attack.vanish import Vanish
+from deepguard.defences.regions import Region, regions
+from deepguard.defences.roles import Recipe, defences
+from deepguard.defences.through import Through
+from deepguard.errors import OptionError
+from deepguard.models.roles import FaceDetector
+from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
+
+CALM = 6
+"""Steps in a row in which every detector was silent through posting, after which more steps add nothing."""
+
+
+@dataclass(frozen=True)
+class FacePoison:
+    """Climb the peak loss of every surrogate at once, inside an L-infinity budget on padded face regions.
+
+    After FacePoison (Li et al. 2024), which makes one picture for each detector, this makes one for all: TOG-vanishing
+    with the peak loss of FINDINGS, LEAT's unit gradients (Shim & Yoon 2023), expectation over posting (Athalye et al.
+    2018). A grey picture is changed in luminance only and stays grey.
+
+    Attributes:
+        surrogates: the detectors to hide from, by name.
+        through: what posting does to the picture; None optimises for the picture as delivered alone.
+        epsilon: most that a channel of a pixel may change, in units of the range [0, 1].
+        steps: steps of the climb for each region.
+        reach: share of a face's size by which the changed area extends beyond it on each side.
+        cells: the change is drawn on a grid on which a face's side has at most this many cells; a coarser grid
+            survives resizing better and is seen as softer, but hides less.
+        jitter: detectors are also met at scales up to this factor off their own.
+        momentum: of the climb.
+        minimal: shrink the finished change to the faintest one that still silences every surrogate.
+    """
+
+    surrogates: Mapping[str, FaceDetector]
+    through: Through | None = None
+    epsilon: float = field(default=8 / 255, metadata={"help": "most that a pixel may change, of 1"})
+    steps: int = field(default=40, metadata={"help": "steps of the climb for each region"})
+    reach: float = field(default=0.3, metadata={"help": "how far around a face the change extends, of its size"})
+    cells: int = field(default=192, metadata={"help": "grid cells along a face's side"})
+    jitter: float = field(default=1.5, metadata={"help": "factor by which input scales are varied"})
+    momentum: float = field(default=0.5, metadata={"help": "momentum of the climb"})
+    minimal: bool = field(default=False, metadata={"help": "shrink to the faintest change that still passes"})
+
+    def __post_init__(self) -> None:
+        if not self.surrogates:
+            raise OptionError("no detector is chosen; name at least one with --detectors")
+        if not 0 < self.epsilon <= 64 / 255:
+            raise OptionError(f"epsilon {self.epsilon:.4g} is outside 0 to 64/255; 8/255 is usual")
+        if self.steps < 1:
+            raise OptionError("at least one step is needed")
+
+    def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
+        """Return the images with each one's faces protected."""
+        changed = images.clone()
+        height, width = images.shape[-2:]
+        work = [
+            (index, region)
+            for index, found in enumerate(faces)
+            for region in regions(found, height, width, reach=self.reach, context=0.2)
+        ]
+        for done, (index, region) in enumerate(work):
+            painter = Painter(self, region, changed[index : index + 1])
+            painter.paint(rng, done, len(work), watch)
+        return changed
+
+
+class Painter:
+    """Works on one region of one image, in place."""
+
+    def __init__(self, recipe: FacePoison, region: Region, image: Images) -> None:
+        self.recipe = recipe
+        self.region = region
+        self.window = region.cut(image)
+        own = {name: seen.scales(*image.shape[-2:]) for name, seen in recipe.surrogates.items()}
+        self.scale = min(1.0, max(max(scales) for scales in own.values()))
+        self.clean = _shrunk(self.window, self.scale)
+        long_side = max(image.shape[-2:]) * self.scale
+        self.posted = None if recipe.through is None else recipe.through(long_side)
+        self.grey = bool((image[:, :1] == image).all())
+        self.parts = tuple(
+            (name, Vanish(detector, region.shares(), scale / self.scale * self.clean.shape[-1], recipe.jitter))
+            for name, detector in recipe.surrogates.items()
+            for scale in own[name]
+        )
+
+    def paint(self, rng: Rng, done: int, total: int, watch: Watch) -> None:
+        """Climb and write the protected pixels into the window; `done` of `total` regions came before."""
+        budget = Linf(self.recipe.epsilon * self._grid().to(self.window.device))
+        objective = Balanced([self._through(part) for _, part in self.parts])
+        calm = 0
+
+        def heed(step: int, value: PerImage) -> bool:
+            nonlocal calm
+            loud = {name for index, (name, _) in enumerate(self.parts) if not objective.satisfied(index)}
+            calm = 0 if loud else calm + 1
+            found = tuple((name, name in loud) for name in self.recipe.surrogates)
+            steps = self.recipe.steps
+            watch(Progress("protect", done * steps + step, total * steps, found))
+            return calm >= CALM
+
+        def climbed(change: Change, rng: Rng) -> tuple[PerImage, Change]:
+            leaf = change.detach().requires_grad_()
+            images = _painted(self.clean, leaf)
+            value, gradient = slope(objective, images.detach(), rng)
+            return value, torch.autograd.grad(images, leaf, gradient)[0]
+
+        start = budget.project(self._start(budget.radius, rng))
+        change = momentum_ascent(
+            climbed,
+            start,
+            budget,
+            steps=self.recipe.steps,
+            rng=rng,
+            heed=heed,
+            momentum=self.recipe.momentum,
+        )
+        if self.recipe.minimal:
+            change = change * self._faintest(change, rng)
+        self.window.copy_(_painted(self.window, change))
+
+    def _grid(self) -> torch.Tensor:
+        """The region's mask on the grid of the change."""
+        height, width = self.clean.shape[-2:]
+        face = self.region.smallest() * self.scale
+        share = min(1.0, self.recipe.cells / face)
+        return self.region.mask(max(1, round(height * share)), max(1, round(width * share)))
+
+    def _through(self, part: Vanish) -> Objective:
+        return part if self.posted is None else Expected(part, self.posted)
+
+    def _start(self, radius: torch.Tensor, rng: Rng) -> Change:
+        """A faint random start, since the gradient is poor where all is exactly as the detectors like it."""
+        channels = 1 if self.grey else 3
+        noise = torch.rand((1, channels, *radius.shape[-2:]), generator=rng).to(radius.device)
+        return (2 * noise - 1) * radius / 4
+
+    def _faintest(self, change: Change, rng: Rng) -> float:
+        """Search the smallest factor in [0.2, 1] at which every surrogate stays silent; 1 where none does."""
+        seed = int(torch.randint(2**31, (), generator=rng))
+        low, high = 0.2, 1.0
+        for _ in range(5):
+            middle = (low + high) / 2
+            if self._silent(_painted(self.clean, middle * change), seed):
+                high = middle
+            else:
+                low = middle
+        return high
+
+    def _silent(self, images: Images, seed: int) -> bool:
+        """Tell whether no surrogate finds a face as delivered, nor after one draw of posting."""
+        rng = torch.Generator().manual_seed(seed)  # the same draw for every candidate, or a lucky one would win
+        versions = [images] if self.posted is None else [images, self.posted(images, rng)]
+        return all(
+            float(part.loudest(version)) < 0.8 * part.detector.threshold
+            for _, part in self.parts
+            for version in versions
+        )
+
+
+def _painted(images: Images, change: Change) -> Images:
+    """Add a change, brought to the images' size by bilinear interpolation, and stay in [0, 1]."""
+    size = images.shape[-2:]
+    if change.shape[-2:] != size:
+        change = functional.interpolate(change, size=size, mode="bilinear", align_corners=False)
+    return (images + change).clamp(0, 1)
+
+
+def _shrunk(images: Images, scale: float) -> Images:
+    if scale == 1:
+        return images.clone()
+    height, width = images.shape[-2:]
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return functional.interpolate(images, size=size, mode="area")
+
+
+@defences.register("facepoison")
+def facepoison(paths: Sequence[Path], device: torch.device) -> Recipe:
+    """Joint attack on all chosen detectors in one picture, through posting."""
+    return FacePoison

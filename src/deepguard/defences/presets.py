@@ -1,0 +1,55 @@
+"""What a user picks instead of options: a few named sets of them, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from deepguard.errors import unknown
+
+NINE = (
+    "retinaface",
+    "yolo5face",
+    "s3fd",
+    "dsfd",
+    "pyramidbox",
+    "scrfd",
+    "yunet",
+    "ultralight",
+    "mtcnn",
+)
+"""The detectors that every preset hides from: FacePoison's five, and those that today's tools use."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One choice: a defence, the detectors it hides from, what it is optimised through, and its options."""
+
+    summary: str
+    defence: str = "facepoison"
+    detectors: tuple[str, ...] = NINE
+    through: str = "any"
+    options: Mapping[str, float | int | bool] = field(default_factory=lambda: MappingProxyType({}))
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "balanced": Preset("hardly visible, seconds on a laptop"),
+        "strong": Preset(
+            "more visible, survives more",
+            options=MappingProxyType({"epsilon": 12 / 255, "steps": 60, "cells": 128}),
+        ),
+        "small-faces": Preset(
+            "for groups: a wider surrounding and a finer grid for faces of some 20 to 80 pixels",
+            options=MappingProxyType({"epsilon": 10 / 255, "steps": 50, "reach": 0.45, "jitter": 2.0}),
+        ),
+    }
+)
+
+
+def preset(name: str) -> Preset:
+    """Return the preset called `name`, or raise OptionError with the nearest name."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]

@@ -1,0 +1,35 @@
+"""What a defence is, and the registry of defences."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from deepguard.registry import Registry
+from deepguard.types import Face, Images, Rng, Watch, ignore
+
+
+class Defence(Protocol):
+    """A named recipe: a frozen dataclass whose plain fields are the options that a user may set."""
+
+    def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
+        """Return the images with the given faces of each protected; size and range stay, the rest is untouched."""
+
+
+Recipe: TypeAlias = Callable[..., Defence]
+"""The defence's class: (surrogates by name, through or None, **options) -> defence."""
+
+
+def settings_of(defence: Defence) -> dict[str, float | int | bool]:
+    """Return a defence's options as set: its fields that a user may set, by name."""
+    return {name: getattr(defence, name) for name in options_of(type(defence))}
+
+
+def options_of(recipe: Recipe) -> dict[str, str]:
+    """Return the help text of each option that a user may set, by name."""
+    fields = dataclasses.fields(recipe)  # type: ignore[arg-type]
+    return {each.name: each.metadata["help"] for each in fields if "help" in each.metadata}
+
+
+defences: Registry[Recipe] = Registry("defence", "deepguard.defences")

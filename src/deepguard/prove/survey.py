@@ -1,0 +1,60 @@
+"""Which faces a picture has, by the agreement of several detectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from deepguard.models.roles import FaceDetector
+from deepguard.types import Box, Face, Images, Progress, Watch, ignore
+
+SAME = 0.3
+"""Intersection over union from which two boxes count as the same face. Lower than the usual 0.5, since detectors
+draw their boxes differently, and so that a face that is still found counts as found rather than as hidden."""
+
+
+def survey(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch = ignore) -> tuple[Face, ...]:
+    """Return the faces of one picture from left to right.
+
+    With three or more detectors, a face is one that at least two of them see: a single detector's slip would cost
+    visible change for nothing. Its box is the mean of theirs; landmarks and score come from the surest that names
+    landmarks.
+    """
+    seen: list[Face] = []
+    for done, (name, detector) in enumerate(detectors.items(), start=1):
+        seen += detector.detect(images)[0]
+        watch(Progress(f"looking for faces ({name})", done, len(detectors)))
+    votes = 2 if len(detectors) >= 3 else 1
+    groups = [group for group in _grouped(seen) if len(group) >= votes]
+    return tuple(sorted((_mean(group) for group in groups), key=lambda face: face.box.left))
+
+
+def recognised(faces: Sequence[Face], sightings: Sequence[Face]) -> tuple[bool, ...]:
+    """Tell for each face whether one of the sightings is of it."""
+    return tuple(any(face.box.overlap(seen.box) >= SAME for seen in sightings) for face in faces)
+
+
+def _grouped(seen: list[Face]) -> list[list[Face]]:
+    """Group sightings around the surest ones; one detector's two boxes of a face do not count twice here."""
+    groups: list[list[Face]] = []
+    for face in sorted(seen, key=lambda each: -each.score):
+        home = next((group for group in groups if _agreed(group).overlap(face.box) >= SAME), None)
+        if home is None:
+            groups.append([face])
+        else:
+            home.append(face)
+    return groups
+
+
+def _agreed(group: list[Face]) -> Box:
+    count = len(group)
+    return Box(
+        sum(face.box.left for face in group) / count,
+        sum(face.box.top for face in group) / count,
+        sum(face.box.right for face in group) / count,
+        sum(face.box.bottom for face in group) / count,
+    )
+
+
+def _mean(group: list[Face]) -> Face:
+    surest = max(group, key=lambda face: (bool(face.landmarks), face.score))
+    return Face(_agreed(group), surest.score, surest.landmarks)

@@ -1,0 +1,86 @@
+"""Which detectors still find which faces: as delivered, after posting, and by an attacker who tries again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from deepguard.models.roles import FaceDetector
+from deepguard.prove.survey import recognised
+from deepguard.types import Box, Face, Images, Progress, Watch, ignore
+
+RETRY_THRESHOLD = 0.3
+RETRY_CONTEXT = 1.0
+"""An attacker who enlarges the picture looks at a window of three face sizes around each face: what lies further away
+does not change a detector's answer, and the whole picture enlarged would take minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What one detector sees in one version of a picture, for each face in order.
+
+    `found`: at the detector's own threshold and scales. `retry`: by an attacker with threshold 0.3 at half, full and
+    twofold scale.
+    """
+
+    found: tuple[bool, ...]
+    retry: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """One detector's sightings: of the original, and of each later version by name ("delivered" first)."""
+
+    detector: str
+    before: tuple[bool, ...]
+    after: Mapping[str, Sighting]
+
+
+def judge(
+    original: Images,
+    versions: Mapping[str, Images],
+    faces: Sequence[Face],
+    detectors: Mapping[str, FaceDetector],
+    watch: Watch = ignore,
+) -> tuple[Judgement, ...]:
+    """Return every detector's judgement; `faces` are in pixels of the original, versions may have other sizes."""
+    judgements = []
+    total = len(detectors) * (1 + len(versions))
+    for index, (name, detector) in enumerate(detectors.items()):
+        before = recognised(faces, detector.detect(original)[0])
+        after = {}
+        for step, (version, images) in enumerate(versions.items(), start=1):
+            watch(Progress(f"verifying ({name})", index * (1 + len(versions)) + step, total))
+            after[version] = _sighting(detector, images, _fitted(faces, original, images))
+        judgements.append(Judgement(name, before, after))
+    watch(Progress("verifying", total, total))
+    return tuple(judgements)
+
+
+def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[Face, ...]:
+    """Return the faces in pixels of a version that posting made smaller."""
+    factor = math.sqrt(version.shape[-1] * version.shape[-2] / (original.shape[-1] * original.shape[-2]))
+    return tuple(Face(face.box.scaled(factor), face.score) for face in faces)
+
+
+def _sighting(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
+    scales = detector.scales(*images.shape[-2:])
+    half, twofold = tuple(scale / 2 for scale in scales), tuple(scale * 2 for scale in scales)
+    seen = detector.detect(images, threshold=RETRY_THRESHOLD)[0]
+    found = recognised(faces, [face for face in seen if face.score > detector.threshold])
+    seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
+    retry = tuple(
+        known or _enlarged(detector, images, face, twofold)
+        for known, face in zip(recognised(faces, seen), faces, strict=True)
+    )
+    return Sighting(found, retry)
+
+
+def _enlarged(detector: FaceDetector, images: Images, face: Face, scales: tuple[float, ...]) -> bool:
+    height, width = images.shape[-2:]
+    wide = face.box.grown(RETRY_CONTEXT).intersection(Box(0, 0, width, height))
+    left, top = math.floor(wide.left), math.floor(wide.top)
+    window = images[..., top : math.ceil(wide.bottom), left : math.ceil(wide.right)]
+    moved = Face(face.box.moved(-left, -top), face.score)
+    return recognised([moved], detector.detect(window, threshold=RETRY_THRESHOLD, scales=scales)[0])[0]
