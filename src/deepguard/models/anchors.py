@@ -24,12 +24,13 @@ class AnchorDetector:
     Attributes:
         network: images with sides that are multiples of `stride` -> evidence.
         sides: long sides in pixels at which the picture is looked at, ascending. A picture is enlarged for the
-            first of them only (twofold at most), and never for the others.
+            first of them only (twofold at most), and never for the others unless `enlargement` allows it.
         threshold: the score from which the detector's users count a face.
         overlap: intersection over union above which the weaker of two boxes is dropped.
         stride: the network's coarsest step in pixels.
         floor: see `FaceDetector`; -3.5 is a score of 0.03 (FINDINGS: the loss on the peaks).
         padding: grey level in [0, 1] that fills the picture up to a multiple of `stride`, right and below.
+        enlargement: how many times the views after the first may enlarge a picture, where small faces need it.
         taps: images -> the feature maps that FacePoison attacks, where the method names this detector.
     """
 
@@ -40,6 +41,7 @@ class AnchorDetector:
     stride: int = 32
     floor: float = -3.5
     padding: float = 0.0
+    enlargement: float = 1.0
     taps: Callable[[Images], tuple[Tensor, ...]] | None = None
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
@@ -47,7 +49,7 @@ class AnchorDetector:
         longest = max(height, width)
         scales = [min(self.sides[0] / longest, 2.0)]
         for side in self.sides[1:]:
-            scale = min(side / longest, 1.0)
+            scale = min(side / longest, self.enlargement)
             if scale > 1.2 * scales[-1]:  # a view hardly larger than the last finds nothing new
                 scales.append(scale)
         return tuple(scales)

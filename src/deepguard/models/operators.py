@@ -265,6 +265,10 @@ def _sides(shape: Tensor) -> list[int]:
     return [int(side) for side in shape.tolist()]
 
 
+def _length(data: Tensor, axes: list[int], *, keepdim: bool) -> Tensor:
+    return torch.linalg.vector_norm(data, dim=axes, keepdim=keepdim)
+
+
 def _product(data: Tensor, axes: Sequence[int], *, keepdim: bool) -> Tensor:
     for axis in sorted((axis % data.dim() for axis in axes), reverse=True):
         data = data.prod(axis, keepdim=keepdim)
@@ -329,7 +333,7 @@ OPERATORS: dict[str, Operator] = {
     "Pow": _pair(_power),
     "Range": _range,
     "Reciprocal": _each(torch.reciprocal),
-    "ReduceL2": _reduced(torch.linalg.vector_norm),
+    "ReduceL2": _reduced(_length),
     "ReduceMax": _reduced(torch.amax),
     "ReduceMean": _reduced(torch.mean),
     "ReduceMin": _reduced(torch.amin),
