@@ -217,6 +217,18 @@ def test_a_heic_keeps_its_chroma_layout_and_colour_description(chroma):
     assert psnr(np.asarray(result), to_pixels(picture.images[0])) > 38
 
 
+@pytest.mark.parametrize("quality", [40, 60, 90])
+@pytest.mark.parametrize("enlarged", [1, 2])
+def test_an_untouched_heic_is_written_at_its_size_though_it_does_not_tell_its_quality(astronaut, quality, enlarged):
+    image = Image.fromarray(to_pixels(astronaut[0]))
+    image = image.resize((image.width * enlarged, image.height * enlarged // 2 + 7), Image.Resampling.BICUBIC)
+    source = file_of(image, "HEIF", quality=quality, chroma="420")
+    picture = decode(source)
+    result = encode(picture, picture.images)
+    assert 0.6 < len(result) / len(source) < 1.25
+    assert psnr(to_pixels(decode(result).images[0]), to_pixels(picture.images[0])) > 34
+
+
 def test_only_the_first_picture_of_a_phone_jpeg_is_kept_and_that_is_said():
     pair = io.BytesIO()
     first, second = Image.fromarray(scene()), Image.fromarray(255 - scene())

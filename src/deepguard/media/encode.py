@@ -8,11 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pillow_heif
 from PIL import Image
 from PIL.ExifTags import IFD
 from PIL.PngImagePlugin import PngInfo
 
+from deepguard.media import heif
 from deepguard.media.metadata import XMP_TAG, packet
 from deepguard.media.picture import Coding, Container, Picture, Pixels, to_pixels
 from deepguard.types import Images
@@ -29,7 +29,7 @@ def encode(picture: Picture, images: Images) -> bytes:
     if images.shape != picture.images.shape:
         raise ValueError(f"a picture of {tuple(picture.images.shape)} cannot be written as {tuple(images.shape)}")
     image = Image.fromarray(_samples(picture, to_pixels(images[0])))
-    return _WRITERS[picture.coding.container](image, picture.coding)
+    return _WRITERS[picture.coding.container](image, picture)
 
 
 def _samples(picture: Picture, pixels: Pixels) -> Pixels:
@@ -43,7 +43,8 @@ def _samples(picture: Picture, pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(colours[..., 0] if colours.shape[-1] == 1 else colours)
 
 
-def _jpeg(image: Image.Image, coding: Coding) -> bytes:
+def _jpeg(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     return _saved(
         image,
         "JPEG",
@@ -57,13 +58,15 @@ def _jpeg(image: Image.Image, coding: Coding) -> bytes:
     )
 
 
-def _png(image: Image.Image, coding: Coding) -> bytes:
+def _png(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     notes = PngInfo()
     notes.add_itxt("XML:com.adobe.xmp", packet().decode())
     return _saved(image, "PNG", pnginfo=notes, exif=coding.exif or None, **_profile_and_density(coding))
 
 
-def _webp(image: Image.Image, coding: Coding) -> bytes:
+def _webp(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     return _saved(
         image,
         "WEBP",
@@ -77,7 +80,8 @@ def _webp(image: Image.Image, coding: Coding) -> bytes:
     )
 
 
-def _tiff(image: Image.Image, coding: Coding) -> bytes:
+def _tiff(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     compression = coding.compression if coding.compression in _TIFF_KEPT else "tiff_adobe_deflate"
     entries = Image.Exif()
     entries.load(coding.exif)
@@ -91,7 +95,8 @@ def _tiff(image: Image.Image, coding: Coding) -> bytes:
     return _saved(image, "TIFF", compression=compression, exif=entries, **_profile_and_density(coding))
 
 
-def _bmp(image: Image.Image, coding: Coding) -> bytes:
+def _bmp(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     if image.mode == "LA":
         image = image.convert("RGBA")
     if image.mode == "RGBA":
@@ -113,17 +118,17 @@ def _bmp_with_alpha(image: Image.Image, coding: Coding) -> bytes:
     return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + masks + colours + rows
 
 
-def _heif(image: Image.Image, coding: Coding) -> bytes:
+def _heif(image: Image.Image, picture: Picture) -> bytes:
+    coding = picture.coding
     options: dict[str, Any] = {"exif": coding.exif or None, "xmp": packet()}
     if coding.icc:
         options["icc_profile"] = coding.icc
     if coding.primaries:
         names = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
         options |= dict(zip(names, coding.primaries, strict=True))
-    buffer = io.BytesIO()
     chroma = coding.subsampling.replace(":", "")
-    pillow_heif.from_pillow(image).save(buffer, quality=coding.quality, chroma=chroma, **options)
-    return buffer.getvalue()
+    quality = heif.like_quality(_samples(picture, to_pixels(picture.images[0])), picture.size, chroma)
+    return heif.save(image, quality=quality, chroma=chroma, **options)
 
 
 def _profile_and_density(coding: Coding) -> dict[str, Any]:
@@ -141,7 +146,7 @@ def _saved(image: Image.Image, container: Container, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-_WRITERS: dict[Container, Callable[[Image.Image, Coding], bytes]] = {
+_WRITERS: dict[Container, Callable[[Image.Image, Picture], bytes]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "WEBP": _webp,

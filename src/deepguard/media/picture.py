@@ -34,7 +34,7 @@ class Coding:
         progressive: JPEG in several scans.
         optimised: JPEG with Huffman tables of its own.
         lossless: WebP without loss.
-        quality: WebP or HEIF quality, 0 to 100.
+        quality: WebP quality, 0 to 100.
         compression: TIFF compression by Pillow's name.
         predictor: TIFF horizontal differencing.
         primaries: HEIF colour description (nclx) by its H.273 numbers: primaries, transfer, matrix, full range.
@@ -50,7 +50,7 @@ class Coding:
     progressive: bool = False
     optimised: bool = False
     lossless: bool = False
-    quality: int = 90
+    quality: int = 80
     compression: str = "raw"
     predictor: bool = False
     primaries: tuple[int, int, int, int] | None = None
