@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -43,10 +44,11 @@ def dsfd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """
     network = Network({name: value.to(device) for name, value in load_state(paths[0]).items()})
     return AnchorDetector(
-        network=lambda images: _evidence(network, images),
-        sides=(640, 1280),
+        network=partial(_evidence, network),
+        sides=(320, 1600),
         threshold=0.5,
         overlap=0.3,
+        enlargement=2.0,
         taps=lambda images: network.shallow(_prepared(images))[1:],
     )
 

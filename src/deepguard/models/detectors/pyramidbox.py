@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import torch
@@ -52,8 +52,8 @@ def pyramidbox(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     arrays = {name.removeprefix(PREFIX): value.to(device) for name, value in read_paddle_lite(paths[0]).items()}
     network = Network(arrays)
     return AnchorDetector(
-        network=lambda images: _evidence(network, images),
-        sides=(160, 400, 1024),
+        network=partial(_evidence, network),
+        sides=(112, 448, 1024),
         threshold=0.6,
         overlap=0.3,
         stride=1,  # maps round up, and a filled border would enter the means over the whole picture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -48,7 +49,7 @@ def retinaface(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """
     network = Network({name: value.to(device) for name, value in load_state(paths[0]).items()})
     return AnchorDetector(
-        network=lambda images: _evidence(network, images),
+        network=partial(_evidence, network),
         sides=(640, 1280),
         threshold=0.6,
         overlap=0.4,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -55,8 +56,8 @@ def s3fd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     blobs = read_caffemodel(paths[0])
     network = Network({name: [each.to(device) for each in layer] for name, layer in blobs.items()})
     return AnchorDetector(
-        network=lambda images: _evidence(network, images),
-        sides=(640, 1280),
+        network=partial(_evidence, network),
+        sides=(320, 1024),
         threshold=0.5,
         overlap=0.3,
         stride=1,  # every map rounds up and nothing is enlarged, so that any size is as good as another
