@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pillow_heif
@@ -109,6 +110,17 @@ def test_a_see_through_colour_of_a_sixteen_bit_png_becomes_alpha(rng, channels):
     expected = np.full((5, 7), 255)
     expected[2, 3] = 0
     assert (picture.alpha.numpy() == expected).all()
+
+
+def test_a_twelve_bit_tiff_is_rounded_on_its_own_scale():
+    samples = np.array([0, 100, 2048, 4095])
+    packed = int("".join(f"{value:012b}" for value in samples), 2).to_bytes(6, "big")
+    entries = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 6}
+    directory = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in entries.items())
+    data = b"II*\0" + struct.pack("<I", 14) + packed + struct.pack("<H", len(entries)) + directory + b"\0" * 4
+    picture = decode(data)
+    assert picture.notes == (colour.SIXTEEN,)
+    assert (to_pixels(picture.images[0])[0, :, 0] == _nearest(samples, 4095)).all()
 
 
 def test_a_ten_bit_heic_is_rounded():

@@ -68,7 +68,9 @@ def _deep(
     if container == "HEIF":
         return _deep_heif(opened, data)
     if opened.mode.startswith("I;16"):
-        return np.asarray(opened).astype(np.uint16), _grey_ceiling(opened)
+        # decoding empties the list of tiles that tells the depth
+        ceiling = _grey_ceiling(opened)
+        return np.asarray(opened).astype(np.uint16), ceiling
     planes = getattr(opened, "tag_v2", {}).get(284) == 2
     if not _halved(opened) or (planes and opened.tile[0].codec_name == "libtiff"):
         # of compressed separate planes libtiff hands over the upper half only
