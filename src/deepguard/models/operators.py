@@ -266,7 +266,7 @@ def _sides(shape: Tensor) -> list[int]:
 
 
 def _length(data: Tensor, axes: list[int], *, keepdim: bool) -> Tensor:
-    return torch.linalg.vector_norm(data, dim=axes, keepdim=keepdim)
+    return data.square().sum(axes, keepdim=keepdim).sqrt()
 
 
 def _product(data: Tensor, axes: Sequence[int], *, keepdim: bool) -> Tensor:

@@ -38,7 +38,8 @@ HEADS = ("297", "299", "301", "309", "311", "313", "303", "305", "307", "315", "
 def yunet(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """YuNet, which OpenCV offers; tiny, also finds the five landmarks.
 
-    Its users count a face from 0.6 (loose) to 0.9 (OpenCV's default); what hides at 0.6 hides at all of them.
+    Its users count a face from 0.6 (loose) to 0.9 (OpenCV's default); what hides at 0.6 hides at all of them. They
+    look at the picture's own size, or at 320; both are among the views of usual photos.
     """
     return AnchorDetector(
         network=Network(Graph(paths[0], HEADS).to(device)),
