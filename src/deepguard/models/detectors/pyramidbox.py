@@ -48,8 +48,8 @@ def pyramidbox(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     FacePoison hooks VGG16's relu3_3, relu4_3 and conv5_3, which this base lacks: all its blocks have stride 8. The
     nearest here, shallow to deep, are its three blocks. Its largest prior is 96 px, so that large faces need small
     views: of 19 faces that fill the frame it found 19 at 96 px, 18 at 128 px and 2 at 224 px; at 1024 px it found 62 of
-    78 faces of 18 to 24 px in WIDER FACE pictures. Overlap 0.3 stands in the file; 0.6 is the score that the default of
-    PaddleHub's module of this model.
+    78 faces of 18 to 24 px in WIDER FACE pictures. Overlap 0.3 stands in the file; 0.6 is the
+    default of PaddleHub's module of this model.
     """
     arrays = {name.removeprefix(PREFIX): value.to(device) for name, value in read_paddle_lite(paths[0]).items()}
     network = Network(arrays)
