@@ -24,8 +24,8 @@ def chance(*shape, seed=5):
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.fixture
-def small(written):
+@pytest.fixture(params=[1, None], ids=["one-image", "free-batch"])
+def small(request, written):
     """Convolution, normalisation, SiLU and a channel shuffle frozen at 8x6, as exporters write them."""
     nodes = [
         helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1]),
@@ -39,7 +39,7 @@ def small(written):
     ]
     constants = {"w": floats(4, 3, 3, 3), "g": floats(4), "b": floats(4), "m": floats(4), "v": abs(floats(4))}
     constants |= {"split": np.array([1, 2, 2, 8, 6]), "join": np.array([1, -1, 8, 6])}
-    return written(nodes, [1, 3, 8, 6], constants)
+    return written(nodes, [request.param, 3, 8, 6], constants)
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -133,6 +133,14 @@ def test_weights_are_buffers_without_gradient_and_move_with_the_module(small):
     assert all(not buffer.requires_grad for buffer in graph.buffers())
     moved = graph.to("meta")
     assert {buffer.device.type for buffer in moved.buffers()} == {"meta"}
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_on_another_device_shapes_are_still_computed_and_nothing_is_left_behind(file, shared):
+    # the meta device computes shapes only, and refuses to work on tensors of another device
+    results = Graph(shared / "models" / file).to("meta")(torch.zeros(FILES[file], device="meta"))
+    assert {result.device.type for result in results} == {"meta"}
+    assert all(result.numel() > 0 for result in results)
 
 
 def test_half_precision_weights_and_casts_are_computed_in_single(written):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from deepguard.errors import WeightsError
 from deepguard.models.nodes import Call, Node, Result
-from deepguard.models.operators import operator
+from deepguard.models.operators import SETTINGS, operator
 from deepguard.models.rewriting import simplified, thawed
 
 Step: TypeAlias = tuple[Callable[[Call], Result], Node, tuple[str, ...]]
@@ -47,11 +47,10 @@ class Graph(nn.Module):
         self._plans: dict[tuple[str, ...], tuple[Step, ...]] = {}
         self._numbers: dict[str, Tensor] = {}
         self._buffer_names: dict[str, str] = {}
-        used = {name for node in self._nodes for name in node.inputs}.union(self.outputs)
-        self._keep({name: tensor for name, tensor in constants.items() if name in used})
+        self._keep(constants)
         for node in self._nodes:
-            operator(node.operator)
-        if all(None not in sides for sides in declared.values()):
+            operator(node.operator)  # refuses here, not at the first run
+        if all(None not in sides[1:] for sides in declared.values()):
             self._thaw({name: torch.zeros([side or 1 for side in sides]) for name, sides in declared.items()})
 
     def forward(self, *inputs: Tensor, outputs: Sequence[str] = ()) -> tuple[Tensor, ...]:
@@ -68,14 +67,18 @@ class Graph(nn.Module):
         return self._numbers | {name: self.get_buffer(place) for name, place in self._buffer_names.items()}
 
     def _keep(self, constants: Mapping[str, Tensor]) -> None:
+        """Make buffers of the weights; integers and settings stay on the CPU, where they are read as numbers."""
+        uses = [(name, place, node) for node in self._nodes for place, name in enumerate(node.inputs)]
+        settings = {name for name, place, node in uses if place in SETTINGS.get(node.operator, ())}
+        data = {name for name, place, node in uses if place not in SETTINGS.get(node.operator, ())}.union(self.outputs)
         for place, (name, tensor) in enumerate(constants.items()):
-            if not tensor.is_floating_point():
+            if name in data and tensor.is_floating_point():
+                # torch's convolutions follow the order of their weights: channels last is up to a quarter faster here
+                ordered = tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+                self._buffer_names[name] = f"constant_{place}"
+                self.register_buffer(self._buffer_names[name], ordered, persistent=False)
+            elif name in data or name in settings:
                 self._numbers[name] = tensor
-                continue
-            self._buffer_names[name] = f"constant_{place}"
-            # torch's convolutions follow the order of their weights: channels last is up to a quarter faster here
-            ordered = tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
-            self.register_buffer(self._buffer_names[name], ordered, persistent=False)
 
     def _plan(self, names: tuple[str, ...]) -> tuple[Step, ...]:
         if names not in self._plans:

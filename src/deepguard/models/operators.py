@@ -21,6 +21,9 @@ FLOATS = {1, 10, 11, 16}
 
 KINDS = {2: torch.uint8, 3: torch.int8, 5: torch.int16, 6: torch.int64, 7: torch.int64, 9: torch.bool}
 
+SETTINGS = {"Clip": (1, 2), "Pad": (1, 2, 3), "Resize": (1, 2, 3), "Upsample": (1,)}
+"""Which inputs of an operator are no data but settings: floating numbers that are needed on the CPU."""
+
 
 def operator(name: str) -> Operator:
     """Return the function of an operator, or raise WeightsError naming it."""
