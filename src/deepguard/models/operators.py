@@ -65,11 +65,14 @@ def _remainder(call: Call) -> Tensor:
 
 
 def _clip(call: Call) -> Tensor:
-    bounds = [
+    data = call.tensor(0)
+    low, high = (
         call.options.get(name) if given is None else float(given)
         for name, given in (("min", call.optional(1)), ("max", call.optional(2)))
-    ]
-    return call.tensor(0) if bounds == [None, None] else call.tensor(0).clamp(*bounds)
+    )
+    if low is not None and high is not None and data.is_floating_point():
+        return functional.hardtanh(data, low, high)  # its backward pass is one step, that of clamp four
+    return data if low is None and high is None else data.clamp(low, high)
 
 
 def _leaky(call: Call) -> Tensor:
