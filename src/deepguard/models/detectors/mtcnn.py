@@ -25,8 +25,10 @@ CELL, STEP, SHRINKING = 12, 2, 0.709
 """P-Net's window and stride in pixels, and the factor between two levels of its pyramid (Zhang et al. 2016)."""
 PASSES = (0.6, 0.7, 0.7)
 """Scores from which P-Net, R-Net and O-Net let a candidate pass; the defaults of facenet-pytorch."""
-LONGEST = 1280
-"""Pixels of the long side beyond which a picture is made smaller, so that 12 megapixels stay cheap."""
+SIDES = (640, 1280)
+"""Long sides in pixels to which larger pictures are made smaller, so that 12 megapixels stay cheap."""
+LARGEST_FINE = 100.0
+"""Longer side in pixels of the largest face that is taken from the second of them; the first shows the others alike."""
 CROWD = 2000
 """Candidates, best first, that enter a suppression."""
 SILENT = -20.0
@@ -80,8 +82,14 @@ class Mtcnn:
     floor: float = -2.0
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
-        """Return one factor: pictures are looked at as they are, large ones at `LONGEST` pixels."""
-        return (min(1.0, LONGEST / max(height, width)),)
+        """Return the factors by which `detect` resizes a picture of this size."""
+        scales = [min(1.0, side / max(height, width)) for side in SIDES]
+        return tuple(dict.fromkeys(scales))
+
+    def limits(self, height: int, width: int) -> tuple[float, ...]:
+        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
+        _, *finer = self.scales(height, width)
+        return (math.inf, *(LARGEST_FINE / scale for scale in finer))
 
     @torch.no_grad()
     def detect(
@@ -94,9 +102,12 @@ class Mtcnn:
         level = _logit(self.threshold if threshold is None else threshold)
         lowest = min(0.0, level - _logit(self.threshold))
         parts = []
-        for scale in scales or self.scales(*images.shape[-2:]):
+        looks = zip(self.scales(*images.shape[-2:]), self.limits(*images.shape[-2:]), strict=True)
+        for scale, limit in ((scale, math.inf) for scale in scales) if scales else looks:
             views, factors = resized(images, scale)
-            parts.append(_seen_at(self._cascade(views, _Limits(CROWD, CROWD, 600, lowest)), factors))
+            found = _seen_at(self._cascade(views, _Limits(CROWD, CROWD, 600, lowest)), factors)
+            longer = (found.boxes[..., 2:] - found.boxes[..., :2]).amax(dim=-1)
+            parts.append(replace(found, margin=found.margin.where(longer <= limit, SILENT)))
         found = _best(_joined(parts), 0.7, CROWD, lowest, nested=True)
         passed = (found.margin > lowest) & (found.score > level)
         return [_faces(found, index, passed[index]) for index in range(len(images))]
@@ -110,7 +121,7 @@ class Mtcnn:
         grows with the area.
         """
         share = max(1.0, images.shape[-2] * images.shape[-1] / 400**2)
-        limits = _Limits(round(96 * share), round(80 * share), round(24 * share), SILENT)
+        limits = _Limits(round(96 * share), round(64 * share), round(16 * share), SILENT)
         found = self._cascade(images, limits)
         return Evidence(found.margin + _logit(self.threshold), found.boxes, found.points)
 
