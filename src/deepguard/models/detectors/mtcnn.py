@@ -379,7 +379,8 @@ def _faces(found: _Candidates, index: int, passed: Tensor) -> list[Face]:
     boxes = found.boxes[index][passed].tolist()
     scores = found.score[index][passed].sigmoid().tolist()
     points = found.points[index][passed].tolist()
-    return [
+    faces = [
         Face(Box(*box), score, tuple((x, y) for x, y in marks))
         for box, score, marks in zip(boxes, scores, points, strict=True)
     ]
+    return sorted(faces, key=lambda face: face.score, reverse=True)
