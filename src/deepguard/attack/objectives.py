@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol, runtime_checkable
 
 import torch
 
+from deepguard.parallel import in_parallel
 from deepguard.types import Images, PerImage, Rng
 
 
@@ -70,15 +72,18 @@ class Expected:
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
         """Return the mean for each image."""
-        drawn = [self._once(images, rng) for _ in range(self.samples)]
+        drawn = [self.objective(self.transform(images, rng), rng) for _ in range(self.samples)]
         return torch.stack(drawn).mean(dim=0)
 
     def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
         """Return value and gradient; one sample's graph is held at a time."""
-        return _summed([(1 / self.samples, *slope(self._once, images, rng)) for _ in range(self.samples)])
+        return _summed([(1 / self.samples, *self._once(images, rng)) for _ in range(self.samples)])
 
-    def _once(self, images: Images, rng: Rng) -> PerImage:
-        return self.objective(self.transform(images, rng), rng)
+    def _once(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        leaf = images.detach().requires_grad_()
+        seen = self.transform(leaf, rng)
+        value, gradient = slope(self.objective, seen.detach(), rng)
+        return value, torch.autograd.grad(seen, leaf, gradient)[0]
 
 
 class Balanced:
@@ -105,12 +110,22 @@ class Balanced:
         return torch.stack([part(images, rng) for part in self.parts]).sum(dim=0)
 
     def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
-        """Return the last known values' sum and the balanced gradient."""
+        """Return the last known values' sum and the balanced gradient.
+
+        Each part has chance of its own, seeded from `rng`, so that the order in which they end does not matter.
+        """
+        seeds = torch.randint(2**62, (len(self.parts),), generator=rng).tolist()
+        asked = [
+            index
+            for index in range(len(self.parts))
+            if not self.satisfied(index) or (self._calls + index) % self.patience == 0
+        ]
+        answers = in_parallel(
+            [partial(slope, self.parts[index], images, Rng().manual_seed(seeds[index])) for index in asked]
+        )
         total = torch.zeros_like(images)
-        for index, part in enumerate(self.parts):
-            if self.satisfied(index) and (self._calls + index) % self.patience:
-                continue
-            self.values[index], gradient = slope(part, images, rng)
+        for index, (value, gradient) in zip(asked, answers, strict=True):
+            self.values[index] = value
             total += (self.rest if self.satisfied(index) else 1.0) * unit(gradient)
         self._calls += 1
         known = [value for value in self.values if value is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,17 +12,22 @@ from torch.nn import functional
 
 from deepguard.attack.budgets import Change, Linf
 from deepguard.attack.climb import momentum_ascent
-from deepguard.attack.objectives import Balanced, Expected, Objective, slope
-from deepguard.attack.vanish import Vanish
+from deepguard.attack.objectives import Balanced, Expected, slope
+from deepguard.attack.vanish import Vanish, View
 from deepguard.defences.regions import Region, regions
 from deepguard.defences.roles import Recipe, defences
 from deepguard.defences.through import Through
 from deepguard.errors import OptionError
+from deepguard.models.anchors import resized
 from deepguard.models.roles import FaceDetector
-from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
+from deepguard.types import Box, Face, Images, PerImage, Progress, Rng, Watch, ignore
 
 CALM = 6
 """Steps in a row in which every detector was silent through posting, after which more steps add nothing."""
+
+
+CANVAS = 600_000
+"""Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
 
 
 @dataclass(frozen=True)
@@ -85,27 +91,39 @@ class Painter:
         self.recipe = recipe
         self.region = region
         self.window = region.cut(image)
-        own = {name: seen.scales(*image.shape[-2:]) for name, seen in recipe.surrogates.items()}
-        self.scale = min(1.0, max(max(scales) for scales in own.values()))
+        height, width = image.shape[-2:]
+        seen = {name: _in_range(detector, region, height, width) for name, detector in recipe.surrogates.items()}
+        self.scale = min(1.0, math.sqrt(CANVAS / (self.window.shape[-2] * self.window.shape[-1])))
         self.clean = _shrunk(self.window, self.scale)
-        long_side = max(image.shape[-2:]) * self.scale
-        self.posted = None if recipe.through is None else recipe.through(long_side)
+        around = _shrunk(image, self.scale)
+        self.posted = None if recipe.through is None else recipe.through(max(height, width) * self.scale)
         self.grey = bool((image[:, :1] == image).all())
         self.parts = tuple(
-            (name, Vanish(detector, region.shares(), scale / self.scale * self.clean.shape[-1], recipe.jitter))
-            for name, detector in recipe.surrogates.items()
-            for scale in own[name]
+            (name, self._vanish(recipe.surrogates[name], faces, image, around, scale))
+            for name, looks in seen.items()
+            for scale, faces in looks
         )
+
+    def _vanish(
+        self, detector: FaceDetector, faces: tuple[Box, ...], image: Images, around: Images, scale: float
+    ) -> Vanish:
+        view = View.of(self.region.window, *image.shape[-2:], scale, whole=detector.whole)
+        whole, _ = resized(image, scale)
+        top, left = view.start
+        true = whole[..., top : top + view.size[0], left : left + view.size[1]]
+        residue = true - view.take(self.clean, around)
+        return Vanish(detector, faces, view, around, residue, tuple(self.clean.shape[-2:]), self.recipe.jitter)
 
     def paint(self, rng: Rng, done: int, total: int, watch: Watch) -> None:
         """Climb and write the protected pixels into the window; `done` of `total` regions came before."""
         budget = Linf(self.recipe.epsilon * self._grid().to(self.window.device))
-        objective = Balanced([self._through(part) for _, part in self.parts])
+        ensemble = Balanced([part for _, part in self.parts])
+        objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
         calm = 0
 
         def heed(step: int, value: PerImage) -> bool:
             nonlocal calm
-            loud = {name for index, (name, _) in enumerate(self.parts) if not objective.satisfied(index)}
+            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
             calm = 0 if loud else calm + 1
             found = tuple((name, name in loud) for name in self.recipe.surrogates)
             steps = self.recipe.steps
@@ -139,9 +157,6 @@ class Painter:
         share = min(1.0, self.recipe.cells / face)
         return self.region.mask(max(1, round(height * share)), max(1, round(width * share)))
 
-    def _through(self, part: Vanish) -> Objective:
-        return part if self.posted is None else Expected(part, self.posted)
-
     def _start(self, radius: torch.Tensor, rng: Rng) -> Change:
         """A faint random start, since the gradient is poor where all is exactly as the detectors like it."""
         channels = 1 if self.grey else 3
@@ -169,6 +184,21 @@ class Painter:
             for _, part in self.parts
             for version in versions
         )
+
+
+def _in_range(detector: FaceDetector, region: Region, height: int, width: int) -> list[tuple[float, tuple[Box, ...]]]:
+    """Return each scale at which the detector looks for some of the region's faces, with these as shares."""
+    looks = zip(detector.scales(height, width), detector.limits(height, width), strict=True)
+    shares = region.shares()
+    near = [
+        (scale, tuple(share for share, face in zip(shares, region.faces, strict=True) if _longer(face) <= 1.3 * limit))
+        for scale, limit in looks
+    ]
+    return [(scale, faces) for scale, faces in near if faces]
+
+
+def _longer(face: Face) -> float:
+    return max(face.box.width, face.box.height)
 
 
 def _painted(images: Images, change: Change) -> Images:

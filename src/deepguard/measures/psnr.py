@@ -29,6 +29,6 @@ class Psnr:
 
 
 @measures.register("psnr")
-def create(paths: Sequence[Path], device: torch.device) -> Psnr:  # noqa: ARG001 - every factory's shape
+def create(paths: Sequence[Path], device: torch.device) -> Psnr:
     """Peak signal-to-noise ratio over all pixels, in dB."""
     return Psnr()

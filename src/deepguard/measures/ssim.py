@@ -44,7 +44,7 @@ class Ssim:
 
 
 @measures.register("ssim")
-def create(paths: Sequence[Path], device: torch.device) -> Ssim:  # noqa: ARG001 - every factory's shape
+def create(paths: Sequence[Path], device: torch.device) -> Ssim:
     """Mean structural similarity, Gaussian window of 11 px."""
     return Ssim()
 

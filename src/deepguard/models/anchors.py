@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -30,7 +31,11 @@ class AnchorDetector:
         stride: the network's coarsest step in pixels.
         floor: see `FaceDetector`; -3.5 is a score of 0.03 (FINDINGS: the loss on the peaks).
         padding: grey level in [0, 1] that fills the picture up to a multiple of `stride`, right and below.
+        longest: longer side in view pixels of the largest face that is taken from a view after the first; larger ones
+            are left to a smaller view, as in the multi-scale tests of S3FD, PyramidBox and DSFD (which keep boxes
+            under 100 px, by the shorter side, from enlarged pictures).
         enlargement: how many times the views after the first may enlarge a picture, where small faces need it.
+        whole: see `FaceDetector`.
         taps: images -> the feature maps that FacePoison attacks, where the method names this detector.
     """
 
@@ -41,7 +46,9 @@ class AnchorDetector:
     stride: int = 32
     floor: float = -3.5
     padding: float = 0.0
+    longest: float = 200.0
     enlargement: float = 1.0
+    whole: bool = False
     taps: Callable[[Images], tuple[Tensor, ...]] | None = None
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
@@ -54,6 +61,11 @@ class AnchorDetector:
                 scales.append(scale)
         return tuple(scales)
 
+    def limits(self, height: int, width: int) -> tuple[float, ...]:
+        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
+        _, *others = self.scales(height, width)
+        return (math.inf, *(self.longest / scale for scale in others))
+
     @torch.no_grad()
     def detect(
         self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
@@ -62,11 +74,12 @@ class AnchorDetector:
         level = self.threshold if threshold is None else threshold
         height, width = images.shape[-2:]
         found: list[list[Evidence]] = [[] for _ in images]
-        for scale in scales or self.scales(height, width):
+        looks = zip(self.scales(height, width), self.limits(height, width), strict=True)
+        for scale, limit in ((scale, math.inf) for scale in scales) if scales else looks:
             views, factors = resized(images, scale)
             evidence = self.evidence(views)
             for index in range(len(images)):
-                found[index].append(_above(evidence, index, level, factors))
+                found[index].append(_small(_above(evidence, index, level, factors), limit))
         return [_faces(_merged(each), self.overlap) for each in found]
 
     def evidence(self, images: Images) -> Evidence:
@@ -145,6 +158,13 @@ def _above(evidence: Evidence, index: int, threshold: float, factors: tuple[floa
         evidence.boxes[index][keep] / unit.repeat(2),
         None if marks is None else marks[index][keep] / unit,
     )
+
+
+def _small(evidence: Evidence, limit: float) -> Evidence:
+    """One image's anchors whose boxes are at most `limit` long."""
+    keep = (evidence.boxes[:, 2:] - evidence.boxes[:, :2]).amax(dim=1) <= limit
+    marks = evidence.landmarks
+    return Evidence(evidence.logits[keep], evidence.boxes[keep], None if marks is None else marks[keep])
 
 
 def _merged(parts: list[Evidence]) -> Evidence:

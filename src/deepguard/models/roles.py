@@ -39,15 +39,23 @@ class FaceDetector(Protocol):
     def floor(self) -> float:
         """The logit below which an anchor is silent even for somebody who lowers the threshold."""
 
+    @property
+    def whole(self) -> bool:
+        """Whether what it says of one place depends on the whole picture, as with means over all of it."""
+
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size before it looks at it."""
+
+    def limits(self, height: int, width: int) -> tuple[float, ...]:
+        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
 
     def detect(
         self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
     ) -> list[list[Face]]:
         """Return each image's faces, best first; not differentiable.
 
-        `threshold` and `scales` replace the detector's own.
+        `threshold` and `scales` replace the detector's own; with given scales all that is seen counts, whatever
+        its size.
         """
 
     def evidence(self, images: Images) -> Evidence:

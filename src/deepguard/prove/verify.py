@@ -67,9 +67,8 @@ def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[F
 def _sighting(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
     scales = detector.scales(*images.shape[-2:])
     half, twofold = tuple(scale / 2 for scale in scales), tuple(scale * 2 for scale in scales)
-    seen = detector.detect(images, threshold=RETRY_THRESHOLD)[0]
-    found = recognised(faces, [face for face in seen if face.score > detector.threshold])
-    seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
+    found = recognised(faces, detector.detect(images)[0])
+    seen = detector.detect(images, threshold=RETRY_THRESHOLD, scales=half + scales)[0]
     retry = tuple(
         known or _enlarged(detector, images, face, twofold)
         for known, face in zip(recognised(faces, seen), faces, strict=True)

@@ -15,7 +15,7 @@ from deepguard.types import Images, Rng
 class Identity:
     """Change nothing and draw nothing."""
 
-    def __call__(self, images: Images, rng: Rng) -> Images:  # noqa: ARG002 - the role's shape
+    def __call__(self, images: Images, rng: Rng) -> Images:
         """Return the images themselves."""
         return images
 

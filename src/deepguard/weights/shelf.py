@@ -213,7 +213,7 @@ def remembered_digest(file: Path) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _digest_at(file: Path, size: int, time: int) -> str:  # noqa: ARG001 - they are the key
+def _digest_at(file: Path, size: int, time: int) -> str:
     return digest(file)
 
 

@@ -80,6 +80,7 @@ class Mtcnn:
     output: nn.Sequential
     threshold: float = PASSES[2]
     floor: float = -2.0
+    whole: bool = False
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size."""

@@ -43,7 +43,7 @@ def scrfd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """
     return AnchorDetector(
         network=Network(Graph(paths[0], HEADS).to(device)),
-        sides=(320, 1280),
+        sides=(320, 640, 1280),
         threshold=0.5,
         overlap=0.4,
         floor=-2.8,  # its scores are compressed: a score of 0.06 is as silent as 0.03 elsewhere

@@ -44,7 +44,7 @@ def ultralight(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     """
     return AnchorDetector(
         network=Network(Graph(paths[0], HEADS).to(device)),
-        sides=(320, 1280),
+        sides=(320, 640, 1280),
         threshold=0.6,
         overlap=0.3,
     )

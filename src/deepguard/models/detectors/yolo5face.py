@@ -51,7 +51,7 @@ def yolo5face(paths: Sequence[Path], device: torch.device) -> FaceDetector:
     network = Network(Graph(paths[0], HEADS).to(device))
     return AnchorDetector(
         network=network,
-        sides=(320, 1280),
+        sides=(320, 640, 1280),
         threshold=0.5,
         overlap=0.45,
         padding=LETTERBOX_GREY,
