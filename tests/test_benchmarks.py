@@ -62,7 +62,7 @@ def test_head_and_row_have_the_same_number_of_cells() -> None:
     tally = compared([FACE], (FACE,))
     tally.seconds = [0.1, 0.3, 0.2]
     first, second = detectors.head(samples).split("\n")
-    assert first == "| detector | dlib: found | dlib: false | no faces: false | s per picture |"
+    assert first == "| detector | dlib: found | dlib: false | no faces: false | CPU s per picture |"
     assert second == "|---|--:|--:|--:|--:|"
     assert detectors.row("toy", tally, samples) == "| toy | 1/1 | 0 | 0 | 0.20 |"
 
