@@ -88,6 +88,10 @@ def test_threshold_floor_and_scales_make_sense(name: str, make: Make) -> None:
         scales = detector.scales(*size)
         assert scales
         assert all(0 < scale <= 2 for scale in scales)
+        limits = detector.limits(*size)
+        assert len(limits) == len(scales)
+        assert limits[0] == math.inf
+        assert all(limit > 0 for limit in limits)
     assert max(detector.scales(3000, 4000)) < 1
 
 

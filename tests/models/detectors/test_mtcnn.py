@@ -74,7 +74,7 @@ def test_plain_pictures_hold_no_face(detector: Mtcnn, rng: torch.Generator) -> N
 
 
 def test_large_pictures_are_looked_at_smaller_and_small_ones_as_they_are(detector: Mtcnn) -> None:
-    assert detector.scales(3000, 4000) == (0.32,)
+    assert detector.scales(3000, 4000) == (0.16, 0.32)
     assert detector.scales(400, 300) == (1.0,)
 
 
