@@ -60,10 +60,8 @@ class View:
     @property
     def start(self) -> tuple[int, int]:
         """The view's first row and column in the view of the whole picture."""
-        left, top = (
-            self.place.left * self.part[0] / (self.place.width),
-            self.place.top * self.part[1] / self.place.height,
-        )
+        left = self.place.left * self.part[0] / self.place.width
+        top = self.place.top * self.part[1] / self.place.height
         return round(top + self.corner[1]), round(left + self.corner[0])
 
     def moved(self, factor: float, across: float, down: float) -> View:

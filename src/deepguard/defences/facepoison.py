@@ -107,12 +107,15 @@ class Painter:
     def _vanish(
         self, detector: FaceDetector, faces: tuple[Box, ...], image: Images, around: Images, scale: float
     ) -> Vanish:
-        view = View.of(self.region.window, *image.shape[-2:], scale, whole=detector.whole)
+        height, width = image.shape[-2:]
+        view = View.of(self.region.window, height, width, scale, whole=detector.whole)
         whole, _ = resized(image, scale)
         top, left = view.start
         true = whole[..., top : top + view.size[0], left : left + view.size[1]]
         residue = true - view.take(self.clean, around)
-        return Vanish(detector, faces, view, around, residue, tuple(self.clean.shape[-2:]), self.recipe.jitter)
+        return Vanish(
+            detector, faces, view, around, residue, (self.clean.shape[-2], self.clean.shape[-1]), self.recipe.jitter
+        )
 
     def paint(self, rng: Rng, done: int, total: int, watch: Watch) -> None:
         """Climb and write the protected pixels into the window; `done` of `total` regions came before."""
