@@ -47,13 +47,15 @@ class View:
         It begins on the grid, so that anchors lie on the part as they do when the whole picture is looked at. With
         `whole` it shows the whole picture, where that is not much larger.
         """
-        across, down = max(1, round(width * scale)) / width, max(1, round(height * scale)) / height
+        columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
+        across, down = columns / width, rows / height
         place = Box(window.left / width, window.top / height, window.right / width, window.bottom / height)
         seen = Box(window.left * across, window.top * down, window.right * across, window.bottom * down)
         left, top = GRID * math.floor(seen.left / GRID), GRID * math.floor(seen.top / GRID)
-        right, bottom = math.ceil(seen.right), math.ceil(seen.bottom)
-        if whole and width * across * height * down < WHOLE * (right - left) * (bottom - top):
-            left, top, right, bottom = 0, 0, round(width * across), round(height * down)
+        # a product of rounded factors can lie a hair beyond the last pixel
+        right, bottom = min(columns, math.ceil(seen.right)), min(rows, math.ceil(seen.bottom))
+        if whole and columns * rows < WHOLE * (right - left) * (bottom - top):
+            left, top, right, bottom = 0, 0, columns, rows
         corner = left - seen.left, top - seen.top
         return cls(place, (seen.width, seen.height), corner, (bottom - top, right - left))
 

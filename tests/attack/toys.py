@@ -1,0 +1,71 @@
+"""A detector of a pattern, linear over pooled pixels, and pictures with it: what an attack can be judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from deepguard.models.anchors import AnchorDetector
+from deepguard.models.roles import Evidence
+from deepguard.types import Box, Face
+
+BLOCK = 8
+"""Pixels of one block of the pattern in the view of a detector that finds it."""
+
+SIDE = 4 * BLOCK
+"""Pixels along a face's side in that view."""
+
+PATTERN = torch.tensor([[1.0, -1, 1, 1], [-1, -1, 1, -1], [1, 1, -1, 1], [-1, 1, -1, -1]])
+"""As many bright as dark blocks, so that a plain picture is silent, and unlike itself when it is shifted."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Measures the pattern's contrast in one colour; a contrast of 0.025 is a score of one half."""
+
+    colour: int | None = None
+
+    def __call__(self, images: Tensor) -> Evidence:
+        seen = images.mean(dim=1, keepdim=True) if self.colour is None else images[:, self.colour, None]
+        responses = functional.conv2d(functional.avg_pool2d(seen, BLOCK), PATTERN.to(images)[None, None] / 16)
+        rows, columns = (torch.arange(side) * float(BLOCK) for side in responses.shape[-2:])
+        corners = torch.cartesian_prod(rows, columns).flip(-1)
+        boxes = torch.cat((corners, corners + SIDE), dim=-1).to(images)
+        return Evidence(150 * (responses.flatten(1) - 0.025), boxes.expand(len(images), -1, -1))
+
+
+def toy(side: int, colour: int | None = None, *, whole: bool = False) -> AnchorDetector:
+    """Return a detector that looks at pictures once, with a long side of `side` pixels."""
+    return AnchorDetector(Pattern(colour), sides=(side,), threshold=0.5, overlap=0.3, whole=whole)
+
+
+def drawn(size: tuple[int, int], *corners: tuple[int, int], contrast: float = 0.04, side: int = SIDE) -> Tensor:
+    """Return a grey picture of (height, width) with a face's left upper corner at each (x, y)."""
+    picture = torch.full((1, 3, *size), 0.5)
+    block = side // 4
+    face = contrast * PATTERN.repeat_interleave(block, dim=0).repeat_interleave(block, dim=1)
+    for x, y in corners:
+        picture[..., y : y + side, x : x + side] += face
+    return picture
+
+
+def faces_at(*corners: tuple[int, int], side: int = SIDE) -> list[Face]:
+    """Return the faces that `drawn` puts there."""
+    return [Face(Box(x, y, x + side, y + side), 0.9) for x, y in corners]
+
+
+def noise_like(change: Tensor, seed: int = 0) -> Tensor:
+    """Return a change of the same size in each pixel whose signs are drawn."""
+    signs = torch.randint(2, change.shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    return change.abs() * signs
+
+
+def boxes_of(faces: Sequence[Face]) -> list[tuple[int, ...]]:
+    """Return the faces' edges, rounded."""
+    return [
+        tuple(round(edge) for edge in (face.box.left, face.box.top, face.box.right, face.box.bottom)) for face in faces
+    ]
