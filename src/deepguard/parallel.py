@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -30,4 +31,15 @@ def _alone(task: Callable[[], T]) -> T:
 
 @cache
 def _pool(cores: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(cores, "deepguard", initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(cores, "deepguard", initializer=_take_one_core)
+    everyone = Barrier(cores)
+    for worker in [pool.submit(everyone.wait) for _ in range(cores)]:
+        worker.result()
+    # what a thread sets is also what threads to come begin with: a program's later ones would have one core
+    torch.set_num_threads(cores)
+    return pool
+
+
+def _take_one_core() -> None:
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # a thread takes its number at the first question, which others may have changed by then
