@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -21,6 +21,7 @@ def cases(draw: st.DrawFn) -> tuple[Linf, Tensor]:
 
 
 @given(cases())
+@settings(deadline=None)
 def test_a_projected_change_is_allowed_in_every_pixel(case: tuple[Linf, Tensor]) -> None:
     budget, change = case
     projected = budget.project(change)
@@ -30,6 +31,7 @@ def test_a_projected_change_is_allowed_in_every_pixel(case: tuple[Linf, Tensor])
 
 
 @given(cases())
+@settings(deadline=None)
 def test_projecting_twice_is_projecting_once(case: tuple[Linf, Tensor]) -> None:
     budget, change = case
     projected = budget.project(change)
@@ -37,6 +39,7 @@ def test_projecting_twice_is_projecting_once(case: tuple[Linf, Tensor]) -> None:
 
 
 @given(cases(), st.floats(0, 1))
+@settings(deadline=None)
 def test_an_allowed_change_is_left_alone(case: tuple[Linf, Tensor], share: float) -> None:
     budget, change = case
     allowed = share * budget.radius * change.sign()
@@ -44,6 +47,7 @@ def test_an_allowed_change_is_left_alone(case: tuple[Linf, Tensor], share: float
 
 
 @given(cases())
+@settings(deadline=None)
 def test_the_projection_is_the_nearest_allowed_change(case: tuple[Linf, Tensor]) -> None:
     budget, change = case
     nearest = (budget.project(change) - change).norm()
@@ -54,6 +58,7 @@ def test_the_projection_is_the_nearest_allowed_change(case: tuple[Linf, Tensor])
 
 
 @given(cases())
+@settings(deadline=None)
 def test_no_allowed_step_raises_a_linear_function_more_than_the_direction(case: tuple[Linf, Tensor]) -> None:
     budget, gradient = case
     step = budget.direction(gradient)
