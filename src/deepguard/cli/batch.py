@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from rich.console import Console
 
 from deepguard import api
-from deepguard.cli.progress import Display
-from deepguard.cli.tables import show
-from deepguard.errors import DeepguardError, NoFace, OptionError, OutputError
+from deepguard.cli.progress import Display, duration
+from deepguard.cli.tables import console_for, say, show
+from deepguard.errors import DeepguardError, ImageTooLarge, NoFace, OptionError, OutputError
 from deepguard.media.comparison import comparison
-from deepguard.media.files import protected_path, write
+from deepguard.media.files import check_writable, protected_path, write
 from deepguard.media.read import read_picture
 from deepguard.prove.report import SCHEMA, Report
 from deepguard.settings import Settings
+from deepguard.types import Box
 from deepguard.weights.shelf import Shelf
 
 
@@ -43,45 +45,109 @@ class Batch:
     offline: bool = False
 
     def run(self, works: Sequence[Work]) -> int:
-        """Protect all photos, print what came of each, and return the exit code."""
+        """Protect all photos, print what came of each, and return the exit code.
+
+        What is wrong for every photo is raised before the first; Ctrl-C still leaves a report of what was done.
+        """
+        api.check(self.options)
+        self._check_places(works)
         settings = Settings.from_environment()
         torch.set_flush_denormal(True)
         shelf = Shelf(settings.models, offline=self.offline or settings.offline)
         models = api.load_models(shelf, api.device_named(self.device), self.options.detectors)
-        console = Console()
-        reports: list[dict[str, Any]] = []
-        failures: list[DeepguardError] = []
-        targets: set[Path] = set()
-        for number, work in enumerate(works, start=1):
-            title = work.source.name if len(works) == 1 else f"[{number}/{len(works)}] {work.source.name}"
-            try:
-                reports.append(self._one(work, models, console, title, targets).as_json())
-            except DeepguardError as error:
-                failures.append(error)
-                reports.append({"input": {"name": work.source.name}, "error": error.code, "message": str(error)})
-                Console(stderr=True).print(f"deepguard: {work.source}: {error}", highlight=False, markup=False)
-        if self.report is not None:
-            body = {"schema": SCHEMA, "photos": reports}
-            write(self.report, json.dumps(body, indent=2, ensure_ascii=False).encode())
+        api.check_loaded(models, self.options)
+        progress = Rounds(self, works, models)
+        try:
+            failures = progress.run()
+        except KeyboardInterrupt:
+            self._report(progress.reports, complete=False)
+            raise
+        self._report(progress.reports, complete=True)
         if len(works) > 1:
-            console.print(f"{len(works) - len(failures)} of {len(works)} photos protected", highlight=False)
+            say(progress.console, f"{len(works) - len(failures)} of {len(works)} photos protected")
         return exit_code(failures)
 
-    def _one(self, work: Work, models: api.Models, console: Console, title: str, targets: set[Path]) -> Report:
+    def _check_places(self, works: Sequence[Work]) -> None:
+        """Raise where a result would hit a source or another result, or cannot be written."""
+        extras = [path for path in (self.report, self.compare) if path is not None]
+        sources = {work.source.resolve() for work in works}
+        taken = sources | {work.out.resolve() for work in works if work.out is not None}
+        for path in extras:
+            if path.resolve() in taken:
+                raise OptionError(f"{path} is a photo or a result of this call; give the report another name")
+            taken.add(path.resolve())
+        folders = {work.out / "photo" for work in works if work.root is not None and work.out is not None}
+        for path in (*extras, *sorted(folders)):
+            check_writable(path)
+
+    def _report(self, photos: Sequence[dict[str, Any]], *, complete: bool) -> None:
+        if self.report is not None:
+            body = {"schema": SCHEMA, "complete": complete, "photos": photos}
+            # a file name that is no UTF-8 becomes JSON's own escapes
+            write(self.report, json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+
+
+class Rounds:
+    """The photos of one call: what was reported of each so far."""
+
+    def __init__(self, batch: Batch, works: Sequence[Work], models: api.Models) -> None:
+        self.batch = batch
+        self.works = works
+        self.models = models
+        self.console = console_for()
+        self.reports: list[dict[str, Any]] = []
+        self._targets: set[Path] = {work.source.resolve() for work in works}
+
+    def run(self) -> list[DeepguardError]:
+        """Work on all photos and return what went wrong."""
+        failures: list[DeepguardError] = []
+        forecast = False
+        for number, work in enumerate(self.works, start=1):
+            start = time.monotonic()
+            try:
+                self._one(work, self._title(number))
+            except DeepguardError as error:
+                failures.append(error)
+                self._failed(work, error)
+                continue
+            left = len(self.works) - number
+            if left and not forecast:
+                forecast = True
+                seconds = left * (time.monotonic() - start)
+                say(self.console, f"the other {left} at this pace: about {duration(seconds)}")
+        return failures
+
+    def _title(self, number: int) -> str:
+        name = shown(self.works[number - 1].source.name)
+        return name if len(self.works) == 1 else f"[{number}/{len(self.works)}] {name}"
+
+    def _failed(self, work: Work, error: DeepguardError) -> None:
+        self.reports.append({"input": {"name": work.source.name}, "error": error.code, "message": str(error)})
+        say(console_for(stderr=True), f"deepguard: {shown(work.source)}: {shown(str(error))}")
+
+    def _one(self, work: Work, title: str) -> None:
+        try:
+            result, target = self._protected(work, title)
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise ImageTooLarge("there is not enough memory for this picture; make it smaller and try again") from error
+        report = dataclasses.replace(result.report, output=dataclasses.replace(result.report.output, name=target.name))
+        write(target, result.data)
+        self.reports.append(report.as_json())
+        if self.batch.compare is not None:
+            write(self.batch.compare, comparison(result.before, result.after, _boxes(report)))
+        show(self.console, report)
+        say(self.console, f"written: {shown(target)}")
+
+    def _protected(self, work: Work, title: str) -> tuple[api.Protected, Path]:
         picture = read_picture(work.source)
         target = protected_path(work.source, picture.coding.container, out=work.out, root=work.root)
-        if target in targets:
-            raise OutputError(f"another photo of this call was written to {target}; protect this one by itself")
-        targets.add(target)
-        with Display(console, title) as watch:
-            result = api.protect(picture, models, self.options, name=work.source.name, watch=watch)
-        write(target, result.data)
-        if self.compare is not None:
-            boxes = [result.report.faces[index - 1].box for index in result.report.chosen]
-            write(self.compare, comparison(result.before, result.after, boxes))
-        show(console, result.report)
-        console.print(f"written: {target}", highlight=False, soft_wrap=True)
-        return result.report
+        if target.resolve() in self._targets:
+            raise OutputError(f"{target} is a photo or a result of this call already; protect this one by itself")
+        self._targets.add(target.resolve())
+        check_writable(target)
+        with Display(self.console, title) as watch:
+            result = api.protect(picture, self.models, self.batch.options, name=work.source.name, watch=watch)
+        return result, target
 
 
 def exit_code(failures: Sequence[DeepguardError]) -> int:
@@ -91,3 +157,12 @@ def exit_code(failures: Sequence[DeepguardError]) -> int:
     if all(isinstance(each, NoFace) for each in failures):
         return 3
     return 2 if all(isinstance(each, OptionError) for each in failures) else 1
+
+
+def shown(text: str | Path) -> str:
+    """Return a name as it may be printed: file names can hold line breaks, escape codes and stray bytes."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
+def _boxes(report: Report) -> list[Box]:
+    return [report.faces[index - 1].box for index in report.chosen]

@@ -13,7 +13,13 @@ from deepguard.media.files import write
 
 @click.command()
 @click.argument("photo", required=False, type=click.Path(path_type=Path))
-@click.option("--out-dir", type=click.Path(path_type=Path), default=Path("out"), show_default=True)
+@click.option(
+    "--out-dir",
+    type=click.Path(path_type=Path),
+    default=Path("out"),
+    show_default=True,
+    help="Folder for the results.",
+)
 def demo(photo: Path | None, out_dir: Path) -> None:
     """Protect PHOTO, or the sample (astronaut Eileen Collins, NASA, public domain), and show the difference.
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from deepguard import __version__
-from deepguard.errors import DeepguardError, OptionError
+from deepguard.errors import DeepguardError, OptionError, unknown
 
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "protect": ("deepguard.cli.protect:protect", "Protect photos so that face detectors miss the faces."),
@@ -52,7 +52,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the subcommand."""
         if cmd_name not in SUBCOMMANDS:
-            return None
+            raise Failure(str(unknown("command", cmd_name, SUBCOMMANDS)), 2)
         module, _, attribute = SUBCOMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command

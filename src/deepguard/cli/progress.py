@@ -38,12 +38,12 @@ class Display:
     def __call__(self, progress: Progress) -> None:
         """Show how far it is; a terminal is redrawn at most eight times a second."""
         if progress.seconds is not None:
-            self.console.print(f"{self.title}: about {max(1, round(progress.seconds))} s", highlight=False)
+            self.console.print(f"{self.title}: about {duration(progress.seconds)} to go", soft_wrap=True)
         if self._live is None:
             stage = progress.stage.partition(" (")[0]
             if stage != self._stage:
                 self._stage = stage
-                self.console.print(f"{self.title}: {stage}", highlight=False)
+                self.console.print(f"{self.title}: {stage}", soft_wrap=True)
             return
         now = time.monotonic()
         if now - self._drawn > 0.125 or progress.done == progress.total:
@@ -51,8 +51,9 @@ class Display:
             self._live.update(self._drawing(progress), refresh=True)
 
     def _drawing(self, progress: Progress) -> Group:
-        head = Text(f"{self.title}: {progress.stage}  {progress.done} of {progress.total}")
-        bar = ProgressBar(total=progress.total, completed=progress.done, width=40)
+        state = f"{self.title}: {progress.stage}  {progress.done} of {progress.total}"
+        head = Text(state, no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(total=progress.total, completed=progress.done, width=min(40, self.console.width))
         if not progress.found:
             return Group(head, bar)
         rows = Table.grid(padding=(0, 2))
@@ -60,3 +61,11 @@ class Display:
             words = Text("still sees a face", "yellow") if found else Text("no longer sees a face", "green")
             rows.add_row(name, words)
         return Group(head, bar, rows)
+
+
+def duration(seconds: float) -> str:
+    """Return a rough time in words that suit its length."""
+    if seconds < 99.5:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes / 60:.1f} h"

@@ -9,7 +9,7 @@ import click
 
 from deepguard import api
 from deepguard.cli.batch import Batch, Work
-from deepguard.cli.values import Names, Numbers, Setting, Share
+from deepguard.cli.values import Drawn, Names, Numbers, Setting, Share
 from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
@@ -53,12 +53,12 @@ def _examples() -> str:
 @click.option("--epsilon", type=Share(), help="Most that a pixel may change, such as 8/255.")
 @click.option("--steps", type=click.IntRange(1, 10_000), help="Steps of the climb.")
 @click.option("--through", metavar="CHAIN|none", help="What posting does to the photo that the change must survive.")
-@click.option("--faces", type=Numbers(), help="Which faces, counted from 1, left to right.")
-@click.option("--box", type=Numbers(4), metavar="X,Y,W,H", help="A face that you draw yourself, in pixels.")
+@click.option("--faces", type=Numbers(least=1), help="Which faces, counted from 1, left to right.")
+@click.option("--box", type=Drawn(), help="A face that you draw yourself, in pixels.")
 @click.option("--minimal", is_flag=True, help="Shrink to the faintest change that still hides from all.")
 @click.option("--set", "extra", type=Setting(), multiple=True, help="A further option of the defence; repeatable.")
 @click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of all chance.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was measured as JSON.")
 @click.option("--compare", type=click.Path(path_type=Path), help="Write before, after and difference as PNG.")
 @click.option("--offline", is_flag=True, help="Never use the network.")
@@ -66,7 +66,7 @@ def protect(
     paths: tuple[Path, ...],
     output: Path | None,
     out_dir: Path | None,
-    box: tuple[int, int, int, int] | None,
+    box: Box | None,
     faces: tuple[int, ...] | None,
     extra: tuple[tuple[str, Any], ...],
     device: str | None,
@@ -80,15 +80,15 @@ def protect(
     A photo's protected version is written beside it as NAME.protected.EXT; the photo itself is never touched.
     A folder is searched for photos in all its folders.
     """
+    if output and out_dir:
+        raise OptionError("-o and --out-dir exclude each other; -o names one file, --out-dir a folder")
+    if faces and box:
+        raise OptionError("--faces and --box exclude each other; --faces picks among those found, --box draws one")
+    options = api.Options(faces=faces or (), box=box, extra=dict(extra), **choices)
+    api.check(options)
     works = plan(paths, output, out_dir)
-    if len(works) != 1 and (output or compare):
-        raise OptionError("-o and --compare take exactly one photo; use --out-dir for several")
-    options = api.Options(
-        faces=faces or (),
-        box=Box(box[0], box[1], box[0] + box[2], box[1] + box[3]) if box else None,
-        extra=dict(extra),
-        **choices,
-    )
+    if len(works) != 1 and (output or compare or box):
+        raise OptionError("-o, --compare and --box take exactly one photo; use --out-dir for several")
     raise SystemExit(Batch(options, device, report, compare, offline).run(works))
 
 

@@ -2,29 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from deepguard.prove.report import Quality, Report
+from deepguard.prove.verify import Judgement
+
+DELIVERED = "delivered"
+
+
+def console_for(*, stderr: bool = False) -> Console:
+    """Return the console for one of the two streams; it prints text as it is."""
+    return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
+
+
+def say(console: Console, sentence: str) -> None:
+    """Print a sentence; wrapped at words on a terminal, on one line for the next program."""
+    console.print(sentence, soft_wrap=not console.is_terminal)
 
 
 def show(console: Console, report: Report) -> None:
     """Print what still finds the faces, how visible the change is, and what the reader should know."""
+    for sentence in summary(report):
+        say(console, sentence)
+    console.print()
+    say(console, "faces still found (in brackets: by an attacker who tries again)")
     console.print(_sightings(report))
+    say(console, "how close to the original")
     console.print(_qualities(report))
     for sentence in _sentences(report):
-        console.print(sentence, highlight=False)
+        say(console, sentence)
+
+
+def summary(report: Report) -> Iterable[str]:
+    """Yield the result in plain words: of the attacked detectors, then of those that only judged."""
+    faces = "face" if len(report.chosen) == 1 else "faces"
+    attacked = {model.name for model in report.models if model.attacked}
+    hidden_from = [each for each in report.judgements if each.detector in attacked and any(each.before)]
+    judges = [each for each in report.judgements if each.detector not in attacked and any(each.before)]
+    if not hidden_from:
+        yield f"None of the detectors to hide from found the {faces} before."
+    else:
+        counted = _count(hidden_from, faces)
+        yield f"{counted[0].upper()}{counted[1:]}."
+    if judges:
+        yield f"Of those that only judged, {_count(judges, faces)}."
+
+
+def _count(judgements: Sequence[Judgement], faces: str) -> str:
+    total = len(judgements)
+    blind = {version: sum(not any(each.after[version].found) for each in judgements) for version in judgements[0].after}
+    delivered = blind.pop(DELIVERED)
+    if not delivered:
+        return f"{'the detector still finds' if total == 1 else f'all {total} detectors still find'} the {faces}"
+    verb = "detector no longer finds" if total == 1 else "detectors no longer find"
+    words = f"{delivered} of {total} {verb} the {faces}"
+    if not blind:
+        return words
+    worst = min(blind, key=lambda version: blind[version])
+    if blind[worst] >= delivered:
+        return f"{words}, also after {', '.join(blind)}"
+    return f"{words}; after {worst} {blind[worst]} of {total}"
 
 
 def _sightings(report: Report) -> Table:
     versions = list(report.judgements[0].after)
-    table = Table(title="faces still found (in brackets: by an attacker who tries again)", title_justify="left")
+    table = _table()
     table.add_column("detector")
     table.add_column("before", justify="right")
     for version in versions:
-        table.add_column("as delivered" if version == "delivered" else version, justify="right")
+        table.add_column(version, justify="right")
     attacked = {model.name: model.attacked for model in report.models}
     for judgement in report.judgements:
         cells = [
@@ -36,13 +86,18 @@ def _sightings(report: Report) -> Table:
 
 
 def _qualities(report: Report) -> Table:
-    table = Table(title="how close to the original", title_justify="left")
+    table = _table()
     for heading in ("", "SSIM", "PSNR", "LPIPS"):
         table.add_column(heading, justify="right" if heading else "left")
     table.add_row("picture", *_figures(report.picture_quality))
     for number, quality in zip(report.chosen, report.face_quality, strict=True):
         table.add_row(f"face {number}", *_figures(quality))
     return table
+
+
+def _table() -> Table:
+    # without vertical rules nine detectors and five versions fit into 80 columns
+    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
 
 
 def _figures(quality: Quality) -> Iterable[str]:

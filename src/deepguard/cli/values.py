@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from deepguard.types import Box
+
 
 class Share(click.ParamType[float]):
     """A number such as 0.03 or 8/255."""
@@ -17,7 +19,7 @@ class Share(click.ParamType[float]):
         """Return the number."""
         try:
             return float(Fraction(str(value)))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ZeroDivisionError, OverflowError):
             self.fail(f"{value!r} is not a number such as 8/255 or 0.03", param, ctx)
 
 
@@ -26,8 +28,9 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 
     name = "N,N,..."
 
-    def __init__(self, count: int | None = None) -> None:
+    def __init__(self, count: int | None = None, least: int | None = None) -> None:
         self.count = count
+        self.least = least
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Return the numbers."""
@@ -39,6 +42,8 @@ class Numbers(click.ParamType[tuple[int, ...]]):
             self.fail(f"{value!r} is not whole numbers with commas between them", param, ctx)
         if self.count is not None and len(numbers) != self.count:
             self.fail(f"{value!r} has {len(numbers)} numbers, not {self.count}", param, ctx)
+        if self.least is not None and min(numbers) < self.least:
+            self.fail(f"{min(numbers)} is too small; numbers start at {self.least}", param, ctx)
         return numbers
 
 
@@ -51,7 +56,25 @@ class Names(click.ParamType[tuple[str, ...]]):
         """Return the names, without repetitions."""
         if isinstance(value, tuple):
             return value
-        return tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+        names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
+        if not names:
+            self.fail("name at least one", param, ctx)
+        return names
+
+
+class Drawn(click.ParamType[Box]):
+    """A box as left edge, upper edge, width and height in whole pixels."""
+
+    name = "X,Y,W,H"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Box:
+        """Return the box."""
+        if isinstance(value, Box):
+            return value
+        left, top, width, height = Numbers(4).convert(value, param, ctx)
+        if width < 1 or height < 1:
+            self.fail(f"{value!r} is empty; width and height start at 1 pixel", param, ctx)
+        return Box(left, top, left + width, top + height)
 
 
 class Setting(click.ParamType[tuple[str, Any]]):
@@ -70,5 +93,5 @@ class Setting(click.ParamType[tuple[str, Any]]):
             return key, text.lower() == "true"
         try:
             return key, int(text) if text.lstrip("-").isdigit() else float(Fraction(text))
-        except (ValueError, ZeroDivisionError):
+        except (ValueError, ZeroDivisionError, OverflowError):
             self.fail(f"{text!r} is neither a number nor true or false", param, ctx)

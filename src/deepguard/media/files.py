@@ -75,6 +75,17 @@ def write(path: Path, data: bytes) -> None:
         raise OutputError(_sentence(path, len(data), error)) from error
 
 
+def check_writable(path: Path) -> None:
+    """Raise now what `write` would raise later, as far as can be told without writing."""
+    if path.is_dir():
+        raise OutputError(_sentence(path, 0, OSError(errno.EISDIR, os.strerror(errno.EISDIR))))
+    nearest = next(folder for folder in path.absolute().parents if os.path.lexists(folder))
+    code = 0 if os.access(nearest, os.W_OK | os.X_OK) else errno.EACCES
+    code = code if nearest.is_dir() else errno.ENOTDIR
+    if code:
+        raise OutputError(_sentence(path, 0, OSError(code, os.strerror(code))))
+
+
 def _ending(source: Path, container: Container) -> str:
     fits = source.suffix.lower() in EXTENSIONS[container]
     return source.suffix if fits else EXTENSIONS[container][0]
