@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.cli.conftest import Photo, Run, files_in, one_sentence, portrait
 
 from deepguard.errors import UnreadableImage
-from tests.cli.conftest import Photo, Run, files_in, one_sentence, portrait
 
 GREY = np.full((64, 64, 3), 128, np.uint8)
 

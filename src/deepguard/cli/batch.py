@@ -123,7 +123,7 @@ class Rounds:
 
     def _failed(self, work: Work, error: DeepguardError) -> None:
         self.reports.append({"input": {"name": work.source.name}, "error": error.code, "message": str(error)})
-        say(console_for(stderr=True), f"deepguard: {shown(work.source)}: {shown(str(error))}")
+        say(console_for(stderr=True), f"deepguard: {shown(_placed(work.source, str(error)))}")
 
     def _one(self, work: Work, title: str) -> None:
         try:
@@ -162,6 +162,12 @@ def exit_code(failures: Sequence[DeepguardError]) -> int:
 def shown(text: str | Path) -> str:
     """Return a name as it may be printed: file names can hold line breaks, escape codes and stray bytes."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(text))
+
+
+def _placed(source: Path, message: str) -> str:
+    """Return a message that names the file by its whole path, once."""
+    rest = message.removeprefix(str(source)).removeprefix(source.name)
+    return f"{source}{rest}" if rest != message else f"{source}: {message}"
 
 
 def _boxes(report: Report) -> list[Box]:
