@@ -6,9 +6,7 @@ import argparse
 import csv
 import itertools
 import math
-import platform
 import statistics
-import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,6 +17,7 @@ import defusedxml.ElementTree
 import torch
 from torch.nn import functional
 
+from benchmarks._machine import place
 from deepguard.media.read import read_picture
 from deepguard.models.roles import FaceDetector, detectors
 from deepguard.settings import Settings
@@ -71,7 +70,10 @@ def main(arguments: Sequence[str]) -> None:
     shelf = Shelf(options.models, offline=True)
     samples = gathered(options.data)
     names = options.detector or detectors.available(shelf)
-    print(_place(), end="\n\n")
+    print(place(), end="\n\n")
+    if not samples:
+        print("Nothing was measured: none of the sets of pictures is here.", end="\n\n")
+        return
     print(head(samples), flush=True)
     for name in names:
         tally = measured(detectors.create(name, shelf, torch.device(options.device)), samples)
@@ -127,18 +129,11 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _place() -> str:
-    """Name machine, versions, commit and date."""
-    revision = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(revision, capture_output=True, text=True, check=False).stdout.strip() or "unknown"
-    day = time.strftime("%Y-%m-%d")
-    threads = f"{torch.get_num_threads()} threads"
-    return f"{day}, commit {commit}, {platform.machine()} {platform.system()}, {threads}, torch {torch.__version__}"
-
-
 def _wider(folder: Path) -> list[Sample]:
     """WIDER FACE at its own size, and 200 pictures that were stretched to squares of 416 px, here with their shape."""
     samples: dict[str, Sample] = {}
+    if not folder.is_dir():
+        return []
     with (folder / "boxes.csv").open(newline="") as stream:
         for row in csv.DictReader(stream):
             name = row["file"]
@@ -156,7 +151,7 @@ def _wider(folder: Path) -> list[Sample]:
 def _dlib(folder: Path) -> list[Sample]:
     """Its boxes are squares about the inner face, so less overlap counts than for tight boxes."""
     samples = []
-    for name in ("testing.xml", "training.xml"):
+    for name in ("testing.xml", "training.xml") if folder.is_dir() else ():
         for image in defusedxml.ElementTree.parse(folder / name).iter("image"):
             boxes = []
             for box in image.iter("box"):

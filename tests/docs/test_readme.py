@@ -40,7 +40,7 @@ CALLS = [(page, call) for page in PAGES for call in commands(page)]
 
 
 def parse(words: list[str]) -> None:
-    """Parse words as the command line does, subcommands too, without running anything; ClickException where it cannot."""
+    """Parse words as the command line does, without running anything; ClickException where it cannot."""
     command: click.Command = main
     rest = list(words)
     while isinstance(command, click.Group) and rest and not rest[0].startswith("-"):

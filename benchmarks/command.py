@@ -1,0 +1,83 @@
+"""How long the command takes as a whole process, and how much memory it holds at most."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks._machine import peak, place
+from deepguard.cli.demo import sample_file
+from deepguard.media.codec import resample
+from deepguard.media.encode import encode
+from deepguard.media.read import read_picture
+from deepguard.settings import Settings
+
+PORTRAIT = Path("../shared/data/portraits/obama.jpg")
+"""One face in 910 x 1137 pixels."""
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Print the section in Markdown."""
+    options = _options(arguments)
+    print("## The command", end="\n\n")
+    print("Whole processes, Python's start and torch's import included: `python -m benchmarks command`.", end="\n\n")
+    print(place(), end="\n\n")
+    print(f"| command | seconds, median of {options.repeat} | all | peak memory |\n|---|--:|---|--:|")
+    environment = {**os.environ, "DEEPGUARD_MODELS": str(options.models)}
+    with tempfile.TemporaryDirectory() as folder:
+        photo = options.photo or _photo(Path(folder))
+        shown = read_picture(photo)
+        protect = ["protect", str(photo), "--out-dir", folder, *options.set]
+        title = f"deepguard protect, {photo.name}, {shown.width} x {shown.height}"
+        for name, words in {"deepguard --help": ["--help"], " ".join((title, *options.set)): protect}.items():
+            print(row(name, [timed(words, environment) for _ in range(options.repeat)]), flush=True)
+
+
+def timed(words: Sequence[str], environment: dict[str, str]) -> tuple[float, resource.struct_rusage]:
+    """Run the command with these words; return its seconds and what it used. A failing one ends the benchmark."""
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "deepguard", *words], env=environment, stdout=subprocess.DEVNULL, stderr=sys.stderr
+    )
+    _, status, usage = os.wait4(process.pid, 0)  # of this child alone, unlike RUSAGE_CHILDREN
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"deepguard {' '.join(words)} ended with {process.returncode}")
+    return time.perf_counter() - start, usage
+
+
+def row(name: str, runs: Sequence[tuple[float, resource.struct_rusage]]) -> str:
+    """Return one line of the table in Markdown."""
+    seconds = [each for each, _ in runs]
+    largest = max((usage for _, usage in runs), key=lambda usage: usage.ru_maxrss)
+    each = ", ".join(f"{value:.1f}" for value in seconds)
+    return f"| {name} | {statistics.median(seconds):.1f} | {each} | {peak(largest)} |"
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks command", description=__doc__)
+    parser.add_argument("--photo", type=Path, help=f"otherwise {PORTRAIT}, or the sample photo at 1000 px")
+    parser.add_argument("--models", type=Path, default=Settings.from_environment().models, help="the shelf")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("set", nargs="*", help="further words for protect, after --")
+    return parser.parse_args(arguments)
+
+
+def _photo(folder: Path) -> Path:
+    """Return the portrait, or write the sample photo enlarged to a megapixel."""
+    if PORTRAIT.is_file():
+        return PORTRAIT
+    sample = read_picture(sample_file())
+    large = dataclasses.replace(sample, images=resample(sample.images, (1000, 1000)))
+    path = folder / "astronaut-1000.png"
+    path.write_bytes(encode(large, large.images))
+    return path
