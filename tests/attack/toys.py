@@ -16,6 +16,9 @@ from deepguard.types import Box, Face
 BLOCK = 8
 """Pixels of one block of the pattern in the view of a detector that finds it."""
 
+STEP = 2
+"""Pixels between two anchors: few enough that a shifted picture is seen nearly alike."""
+
 SIDE = 4 * BLOCK
 """Pixels along a face's side in that view."""
 
@@ -25,25 +28,31 @@ PATTERN = torch.tensor([[1.0, -1, 1, 1], [-1, -1, 1, -1], [1, 1, -1, 1], [-1, 1,
 
 @dataclass(frozen=True)
 class Pattern:
-    """Measures the pattern's contrast in one colour; a contrast of 0.025 is a score of one half."""
+    """Measures the pattern's contrast in one colour; a contrast of 0.02 is a score of one half."""
 
     colour: int | None = None
 
     def __call__(self, images: Tensor) -> Evidence:
         seen = images.mean(dim=1, keepdim=True) if self.colour is None else images[:, self.colour, None]
-        responses = functional.conv2d(functional.avg_pool2d(seen, BLOCK), PATTERN.to(images)[None, None] / 16)
-        rows, columns = (torch.arange(side) * float(BLOCK) for side in responses.shape[-2:])
+        height, width = seen.shape[-2:]
+        room = functional.pad(seen, (0, max(0, SIDE - width), 0, max(0, SIDE - height)))
+        blocks = functional.avg_pool2d(room, BLOCK, STEP)
+        responses = functional.conv2d(blocks, PATTERN.to(images)[None, None] / 16, dilation=BLOCK // STEP)
+        rows, columns = (torch.arange(side) * float(STEP) for side in responses.shape[-2:])
         corners = torch.cartesian_prod(rows, columns).flip(-1)
         boxes = torch.cat((corners, corners + SIDE), dim=-1).to(images)
-        return Evidence(150 * (responses.flatten(1) - 0.025), boxes.expand(len(images), -1, -1))
+        return Evidence(200 * (responses.flatten(1) - 0.02), boxes.expand(len(images), -1, -1))
 
 
 def toy(side: int, colour: int | None = None, *, whole: bool = False) -> AnchorDetector:
-    """Return a detector that looks at pictures once, with a long side of `side` pixels."""
-    return AnchorDetector(Pattern(colour), sides=(side,), threshold=0.5, overlap=0.3, whole=whole)
+    """Return a detector that looks at pictures once, with a long side of `side` pixels.
+
+    It pads nothing: a border of another tone is like a pattern to it.
+    """
+    return AnchorDetector(Pattern(colour), sides=(side,), threshold=0.5, overlap=0.3, stride=1, whole=whole)
 
 
-def drawn(size: tuple[int, int], *corners: tuple[int, int], contrast: float = 0.04, side: int = SIDE) -> Tensor:
+def drawn(size: tuple[int, int], *corners: tuple[int, int], contrast: float = 0.03, side: int = SIDE) -> Tensor:
     """Return a grey picture of (height, width) with a face's left upper corner at each (x, y)."""
     picture = torch.full((1, 3, *size), 0.5)
     block = side // 4
