@@ -90,12 +90,19 @@ class Balanced:
     """The sum of several objectives in which none outweighs the others.
 
     Each part's gradient is brought to unit length before the sum (LEAT, Shim & Yoon 2023: otherwise the model with
-    the largest gradient wins). A part whose value is above `content` for every image weighs only `rest`, and is
-    asked only in one of `patience` calls, so that time goes where it helps.
+    the largest gradient wins). A part counts more with each call that leaves its value under `content`, and less with
+    each that does not, within `rest` and its inverse: all of them must fall, so the last to fall lead (multiplicative
+    weights, Freund and Schapire 1997). A content part is asked only in one of `patience` calls, so that time goes
+    where it helps.
     """
 
     def __init__(
-        self, parts: Sequence[Objective], *, content: float = -1.0, rest: float = 0.1, patience: int = 3
+        self,
+        parts: Sequence[Objective],
+        *,
+        content: float = -1.0,
+        rest: float = 0.1,
+        patience: int = 4,
     ) -> None:
         self.parts = tuple(parts)
         self.content = content
@@ -103,6 +110,7 @@ class Balanced:
         self.patience = patience
         self.values: list[PerImage | None] = [None] * len(self.parts)
         """Each part's last value; None before it was first asked."""
+        self.urgency = [1.0] * len(self.parts)
         self._calls = 0
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
@@ -126,10 +134,15 @@ class Balanced:
         total = torch.zeros_like(images)
         for index, (value, gradient) in zip(asked, answers, strict=True):
             self.values[index] = value
-            total += (self.rest if self.satisfied(index) else 1.0) * unit(gradient)
+            total += self.urgency[index] * unit(gradient)
+            self.urgency[index] = self._next(index)
         self._calls += 1
         known = [value for value in self.values if value is not None]
         return torch.stack(known).sum(dim=0), total
+
+    def _next(self, index: int) -> float:
+        grown = self.urgency[index] * (0.7 if self.satisfied(index) else 1.06)
+        return min(max(grown, self.rest), 1 / self.rest)
 
     def satisfied(self, index: int) -> bool:
         """Return whether a part's last value was above `content` for every image."""

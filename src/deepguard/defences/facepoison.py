@@ -192,16 +192,12 @@ class Painter:
 def _in_range(detector: FaceDetector, region: Region, height: int, width: int) -> list[tuple[float, tuple[Box, ...]]]:
     """Return each scale at which the detector looks for some of the region's faces, with these as shares."""
     looks = zip(detector.scales(height, width), detector.limits(height, width), strict=True)
-    shares = region.shares()
+    shares, sides = region.shares(), [max(face.box.width, face.box.height) for face in region.faces]
     near = [
-        (scale, tuple(share for share, face in zip(shares, region.faces, strict=True) if _longer(face) <= 1.3 * limit))
-        for scale, limit in looks
+        (scale, tuple(share for share, side in zip(shares, sides, strict=True) if least < 1.3 * side < 1.7 * most))
+        for scale, (least, most) in looks
     ]
     return [(scale, faces) for scale, faces in near if faces]
-
-
-def _longer(face: Face) -> float:
-    return max(face.box.width, face.box.height)
 
 
 def _painted(images: Images, change: Change) -> Images:

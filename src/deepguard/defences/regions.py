@@ -39,10 +39,10 @@ class Region:
         return min(math.sqrt(face.box.area) for face in self.faces)
 
     def mask(self, height: int, width: int) -> Float[Tensor, "1 1 h w"]:
-        """Return how much may change where, in [0, 1], on a grid over the window: 1 on the faces, fading outwards."""
+        """Return how much may change where, in [0, 1], on a grid over the window; it fades at the rim."""
         mask = torch.zeros(height, width)
         for face in self.faces:
-            inner, outer = self._share(face.box), self._share(face.box.grown(self.reach))
+            inner, outer = self._share(face.box.grown(0.6 * self.reach)), self._share(face.box.grown(self.reach))
             x = _fade(width, (outer.left, inner.left, inner.right, outer.right))
             y = _fade(height, (outer.top, inner.top, inner.bottom, outer.bottom))
             mask = torch.maximum(mask, y[:, None] * x)

@@ -34,6 +34,8 @@ class AnchorDetector:
         longest: longer side in view pixels of the largest face that is taken from a view after the first; larger ones
             are left to a smaller view, as in the multi-scale tests of S3FD, PyramidBox and DSFD (which keep boxes
             under 100 px, by the shorter side, from enlarged pictures).
+        shortest: longer side in view pixels of the smallest face that is taken from a view before the last; smaller
+            ones are left to a larger view.
         enlargement: how many times the views after the first may enlarge a picture, where small faces need it.
         whole: see `FaceDetector`.
         taps: images -> the feature maps that FacePoison attacks, where the method names this detector.
@@ -47,6 +49,7 @@ class AnchorDetector:
     floor: float = -3.5
     padding: float = 0.0
     longest: float = 200.0
+    shortest: float = 0.0
     enlargement: float = 1.0
     whole: bool = False
     taps: Callable[[Images], tuple[Tensor, ...]] | None = None
@@ -61,10 +64,12 @@ class AnchorDetector:
                 scales.append(scale)
         return tuple(scales)
 
-    def limits(self, height: int, width: int) -> tuple[float, ...]:
-        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
-        _, *others = self.scales(height, width)
-        return (math.inf, *(self.longest / scale for scale in others))
+    def limits(self, height: int, width: int) -> tuple[tuple[float, float], ...]:
+        """Return, for each of `scales`, between which longer sides in picture pixels faces are taken from it."""
+        scales = self.scales(height, width)
+        smallest = (*(self.shortest / scale for scale in scales[:-1]), 0.0)
+        largest = (math.inf, *(self.longest / scale for scale in scales[1:]))
+        return tuple(zip(smallest, largest, strict=True))
 
     @torch.no_grad()
     def detect(
@@ -75,11 +80,11 @@ class AnchorDetector:
         height, width = images.shape[-2:]
         found: list[list[Evidence]] = [[] for _ in images]
         looks = zip(self.scales(height, width), self.limits(height, width), strict=True)
-        for scale, limit in ((scale, math.inf) for scale in scales) if scales else looks:
+        for scale, limits in ((scale, (0.0, math.inf)) for scale in scales) if scales else looks:
             views, factors = resized(images, scale)
             evidence = self.evidence(views)
             for index in range(len(images)):
-                found[index].append(_small(_above(evidence, index, level, factors), limit))
+                found[index].append(_within(_above(evidence, index, level, factors), limits))
         return [_faces(_merged(each), self.overlap) for each in found]
 
     def evidence(self, images: Images) -> Evidence:
@@ -160,9 +165,10 @@ def _above(evidence: Evidence, index: int, threshold: float, factors: tuple[floa
     )
 
 
-def _small(evidence: Evidence, limit: float) -> Evidence:
-    """One image's anchors whose boxes are at most `limit` long."""
-    keep = (evidence.boxes[:, 2:] - evidence.boxes[:, :2]).amax(dim=1) <= limit
+def _within(evidence: Evidence, limits: tuple[float, float]) -> Evidence:
+    """One image's anchors whose boxes have their longer sides between the limits."""
+    longer = (evidence.boxes[:, 2:] - evidence.boxes[:, :2]).amax(dim=1)
+    keep = (longer >= limits[0]) & (longer <= limits[1])
     marks = evidence.landmarks
     return Evidence(evidence.logits[keep], evidence.boxes[keep], None if marks is None else marks[keep])
 

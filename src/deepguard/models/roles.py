@@ -46,8 +46,8 @@ class FaceDetector(Protocol):
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size before it looks at it."""
 
-    def limits(self, height: int, width: int) -> tuple[float, ...]:
-        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
+    def limits(self, height: int, width: int) -> tuple[tuple[float, float], ...]:
+        """Return, for each of `scales`, between which longer sides in picture pixels faces are taken from that view."""
 
     def detect(
         self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None

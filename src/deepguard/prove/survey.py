@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from deepguard.models.roles import FaceDetector
+from deepguard.parallel import in_parallel
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
 SAME = 0.3
@@ -19,10 +21,10 @@ def survey(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch =
     visible change for nothing. Its box is the mean of theirs; landmarks and score come from the surest that names
     landmarks.
     """
-    seen: list[Face] = []
-    for done, (name, detector) in enumerate(detectors.items(), start=1):
-        seen += detector.detect(images)[0]
-        watch(Progress(f"looking for faces ({name})", done, len(detectors)))
+    watch(Progress("looking for faces", 0, len(detectors)))
+    looks = in_parallel([partial(detector.detect, images) for detector in detectors.values()])
+    watch(Progress("looking for faces", len(detectors), len(detectors)))
+    seen = [face for (faces,) in looks for face in faces]
     votes = 2 if len(detectors) >= 3 else 1
     groups = [group for group in _grouped(seen) if len(group) >= votes]
     return tuple(sorted((_mean(group) for group in groups), key=lambda face: face.box.left))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from deepguard.models.roles import FaceDetector
+from deepguard.parallel import in_parallel
 from deepguard.prove.survey import recognised
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
@@ -45,17 +47,21 @@ def judge(
     watch: Watch = ignore,
 ) -> tuple[Judgement, ...]:
     """Return every detector's judgement; `faces` are in pixels of the original, versions may have other sizes."""
-    judgements = []
-    total = len(detectors) * (1 + len(versions))
-    for index, (name, detector) in enumerate(detectors.items()):
-        before = recognised(faces, detector.detect(original)[0])
-        after = {}
-        for step, (version, images) in enumerate(versions.items(), start=1):
-            watch(Progress(f"verifying ({name})", index * (1 + len(versions)) + step, total))
-            after[version] = _sighting(detector, images, _fitted(faces, original, images))
-        judgements.append(Judgement(name, before, after))
-    watch(Progress("verifying", total, total))
-    return tuple(judgements)
+    names = list(detectors)
+    watch(Progress("verifying", 0, 1 + len(versions)))
+    known = in_parallel([partial(detectors[name].detect, original) for name in names])
+    after: list[dict[str, Sighting]] = [{} for _ in names]
+    for step, (version, images) in enumerate(versions.items(), start=1):
+        watch(Progress(f"verifying ({version})", step, 1 + len(versions)))
+        fitted = _fitted(faces, original, images)
+        sightings = in_parallel([partial(_sighting, detectors[name], images, fitted) for name in names])
+        for found, sighting in zip(after, sightings, strict=True):
+            found[version] = sighting
+    watch(Progress("verifying", 1 + len(versions), 1 + len(versions)))
+    return tuple(
+        Judgement(name, recognised(faces, seen[0]), found)
+        for name, seen, found in zip(names, known, after, strict=True)
+    )
 
 
 def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[Face, ...]:

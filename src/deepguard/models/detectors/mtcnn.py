@@ -87,10 +87,10 @@ class Mtcnn:
         scales = [min(1.0, side / max(height, width)) for side in SIDES]
         return tuple(dict.fromkeys(scales))
 
-    def limits(self, height: int, width: int) -> tuple[float, ...]:
-        """Return, for each of `scales`, the longer side in picture pixels of the largest face taken from that view."""
+    def limits(self, height: int, width: int) -> tuple[tuple[float, float], ...]:
+        """Return, for each of `scales`, between which longer sides in picture pixels faces are taken from it."""
         _, *finer = self.scales(height, width)
-        return (math.inf, *(LARGEST_FINE / scale for scale in finer))
+        return ((0.0, math.inf), *((0.0, LARGEST_FINE / scale) for scale in finer))
 
     @torch.no_grad()
     def detect(
@@ -104,7 +104,7 @@ class Mtcnn:
         lowest = min(0.0, level - _logit(self.threshold))
         parts = []
         looks = zip(self.scales(*images.shape[-2:]), self.limits(*images.shape[-2:]), strict=True)
-        for scale, limit in ((scale, math.inf) for scale in scales) if scales else looks:
+        for scale, (_, limit) in ((scale, (0.0, math.inf)) for scale in scales) if scales else looks:
             views, factors = resized(images, scale)
             found = _seen_at(self._cascade(views, _Limits(CROWD, CROWD, 600, lowest)), factors)
             longer = (found.boxes[..., 2:] - found.boxes[..., :2]).amax(dim=-1)

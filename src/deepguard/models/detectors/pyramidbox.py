@@ -58,6 +58,7 @@ def pyramidbox(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         sides=(112, 448, 1024),
         threshold=0.6,
         overlap=0.3,
+        shortest=50.0,
         whole=True,  # the squeeze-and-excitation units average over the whole picture
         stride=1,  # maps round up, and a filled border would enter the means over the whole picture
         taps=lambda images: network.body(_prepared(images)),
