@@ -280,8 +280,7 @@ def _estimate(finding: float, plan: Plan, models: Models, shares: Sequence[float
     """
     attacked = finding * len(plan.attacked) / len(models.detectors)
     steps = float(plan.options.get("steps", 1))
-    cores = min(len(plan.attacked), torch.get_num_threads()) if models.device.type == "cpu" else 1
-    climb = STEP * sum(shares) * steps * attacked / cores
+    climb = STEP * sum(shares) * steps * attacked
     versions = 1 + len(VERIFIED_THROUGH) + (plan.through not in {"any", "none", *VERIFIED_THROUGH})
     return climb + finding * VERSION * versions
 
