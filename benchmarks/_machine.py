@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import resource
 import subprocess
 import sys
 import time
@@ -20,15 +19,15 @@ def place() -> str:
     """Name date, commit, machine and versions."""
     commit = _said("rev-parse", "--short", "HEAD") or "unknown"
     changed = " with changes" if _said("status", "--porcelain", "--untracked-files=no") else ""
-    memory = psutil.virtual_memory().total / 2**30
-    machine = f"{_processor()}, torch uses {torch.get_num_threads()} of {psutil.cpu_count()} cores, {memory:.0f} GiB"
+    size = psutil.virtual_memory().total / 2**30
+    machine = f"{_processor()}, torch uses {torch.get_num_threads()} of {psutil.cpu_count()} cores, {size:.0f} GiB"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
     return f"{time.strftime('%Y-%m-%d')}; {machine}; {versions}; commit {commit}{changed}"
 
 
-def peak(usage: resource.struct_rusage) -> str:
-    """Return the largest memory that a process has held, in words."""
-    return f"{usage.ru_maxrss * UNIT / 2**30:.2f} GiB"
+def memory(largest: int) -> str:
+    """Return in words a largest resident set as the system counts it."""
+    return f"{largest * UNIT / 2**20:,.0f} MiB"
 
 
 def _said(*words: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks._machine import peak, place
+from benchmarks._machine import memory, place
 from deepguard import api
 from deepguard.cli.demo import sample_file
 from deepguard.defences.presets import PRESETS
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str]) -> None:
         )
         runs, failures = measured(photos, models, chosen)
         print(section(preset, runs, failures), end="\n\n", flush=True)
-    print(f"Peak memory of this process: {peak(resource.getrusage(resource.RUSAGE_SELF))}.")
+    print(f"Peak memory of this process: {memory(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)}.")
 
 
 def measured(photos: Sequence[Path], models: api.Models, options: api.Options) -> tuple[list[Run], list[str]]:
