@@ -10,11 +10,10 @@ from collections.abc import Iterator
 import click
 import psutil
 import torch
-from rich.console import Console
-from rich.table import Table
 
 from deepguard import __version__, api
 from deepguard.cli.demo import sample_file
+from deepguard.cli.tables import console_for, plain_table, say
 from deepguard.defences.presets import NINE
 from deepguard.errors import DeepguardError
 from deepguard.media.read import read_picture
@@ -34,12 +33,13 @@ def doctor(device: str | None) -> None:
     settings = Settings.from_environment()
     shelf = Shelf(settings.models, offline=True)
     chosen = api.device_named(device)
-    console = Console()
-    facts = Table("what", "found", title="this installation", title_justify="left")
+    console = console_for()
+    facts = plain_table("this installation", "")
     for what, found in machine(settings, chosen):
         facts.add_row(what, found)
     console.print(facts)
-    trials = Table("detector", "state", "seconds", title="detectors, tried on the sample photo", title_justify="left")
+    console.print()
+    trials = plain_table("detector", "state, tried on the sample photo", "seconds")
     photo = read_picture(sample_file()).images.to(chosen)
     broken = 0
     for name in detectors.names():
@@ -47,7 +47,7 @@ def doctor(device: str | None) -> None:
         broken += state.startswith("broken")
         trials.add_row(name, state, seconds)
     console.print(trials)
-    console.print(advice(shelf), highlight=False)
+    say(console, advice(shelf))
     raise SystemExit(1 if broken else 0)
 
 

@@ -57,6 +57,8 @@ class Display:
         if not progress.found:
             return Group(head, bar)
         rows = Table.grid(padding=(0, 2))
+        rows.add_column(no_wrap=True, min_width=max(len(name) for name, _ in progress.found))
+        rows.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         for name, found in progress.found:
             words = Text("still sees a face", "yellow") if found else Text("no longer sees a face", "green")
             rows.add_row(name, words)

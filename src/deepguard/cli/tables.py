@@ -24,6 +24,11 @@ def say(console: Console, sentence: str) -> None:
     console.print(sentence, soft_wrap=not console.is_terminal)
 
 
+def plain_table(*headings: str) -> Table:
+    """Return a table without vertical rules: nine detectors and five versions fit into 80 columns."""
+    return Table(*headings, box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
+
+
 def show(console: Console, report: Report) -> None:
     """Print what still finds the faces, how visible the change is, and what the reader should know."""
     for sentence in summary(report):
@@ -70,7 +75,7 @@ def _count(judgements: Sequence[Judgement], faces: str) -> str:
 
 def _sightings(report: Report) -> Table:
     versions = list(report.judgements[0].after)
-    table = _table()
+    table = plain_table()
     table.add_column("detector")
     table.add_column("before", justify="right")
     for version in versions:
@@ -86,18 +91,13 @@ def _sightings(report: Report) -> Table:
 
 
 def _qualities(report: Report) -> Table:
-    table = _table()
+    table = plain_table()
     for heading in ("", "SSIM", "PSNR", "LPIPS"):
         table.add_column(heading, justify="right" if heading else "left")
     table.add_row("picture", *_figures(report.picture_quality))
     for number, quality in zip(report.chosen, report.face_quality, strict=True):
         table.add_row(f"face {number}", *_figures(quality))
     return table
-
-
-def _table() -> Table:
-    # without vertical rules nine detectors and five versions fit into 80 columns
-    return Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
 
 
 def _figures(quality: Quality) -> Iterable[str]:
