@@ -216,6 +216,8 @@ def _plan(models: Models, options: Options) -> Plan:
     chosen = preset(options.preset)
     defence = options.defence or chosen.defence
     wanted = options.detectors or chosen.detectors
+    for name in wanted:
+        detectors.entry(name)
     attacked = tuple(name for name in wanted if name in models.detectors)
     if not attacked:
         raise WeightsMissing(f"none of {', '.join(wanted)} is on the shelf; run: deepguard models pull")

@@ -273,7 +273,7 @@ def test_real_detectors_miss_the_face_and_find_it_under_noise_of_the_same_size(
     real: dict[str, FaceDetector], astronaut: Tensor
 ) -> None:
     face = Face(Box(178, 62, 269, 177), 0.9)
-    result = protected(FacePoison(real, epsilon=16 / 255, steps=40), astronaut, [face])
+    result = protected(FacePoison(real, epsilon=16 / 255, steps=25), astronaut, [face])
     change = result - astronaut
     noisy = (astronaut + noise_like(change)).clamp(0, 1)
     for detector in real.values():
