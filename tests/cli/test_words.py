@@ -127,10 +127,10 @@ def test_a_terminal_shows_every_detector_and_is_clean_in_the_end(width: int) -> 
         assert "mtcnn       still sees a face" in shown
         assert shown.count("no longer sees a face") == len(NINE) - 1
     for name in NINE:
-        assert name in shown
+        assert f"\n{name} " in shown, "each has a line of its own"
     assert file.getvalue().count("\x1b[?25l") == file.getvalue().count("\x1b[?25h") == 1, "the cursor is back"
     erased = file.getvalue().removeprefix(shown)
-    assert erased.count("\x1b[2K") >= len(NINE)
+    assert erased.count("\x1b[2K") >= len(NINE) + 2
 
 
 def test_elsewhere_each_stage_is_one_plain_line() -> None:

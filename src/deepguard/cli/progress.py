@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -53,7 +54,8 @@ class Display:
     def _drawing(self, progress: Progress) -> Group:
         state = f"{self.title}: {progress.stage}  {progress.done} of {progress.total}"
         head = Text(state, no_wrap=True, overflow="ellipsis")
-        bar = ProgressBar(total=progress.total, completed=progress.done, width=min(40, self.console.width))
+        # a bar alone does not end its line
+        bar = Columns([ProgressBar(total=progress.total, completed=progress.done, width=min(40, self.console.width))])
         if not progress.found:
             return Group(head, bar)
         rows = Table.grid(padding=(0, 2))
