@@ -25,7 +25,7 @@ def silencing(detector: AnchorDetector, picture: Tensor, *corners: tuple[int, in
         for face in faces_at(*corners)
     )
     view = View.of(Box(0, 0, width, height), height, width, 1.0)
-    return Vanish(detector, faces, view, picture, torch.zeros_like(picture), (height, width), jitter)
+    return Vanish(detector, faces, view, picture, torch.zeros_like(picture), (height, width), jitter=jitter)
 
 
 def unmoved(vanish: Vanish, picture: Tensor) -> torch.Generator:
