@@ -54,7 +54,7 @@ def main(arguments: Sequence[str]) -> None:
     photos = (pictures_below(options.data / "portraits") or [sample_file()])[: options.limit]
     print("## Protect", end="\n\n")
     print(f"`python -m benchmarks protect {' '.join(arguments)}`".replace(" `", "`"), end="\n\n")
-    print(f"{place()}; {models.device}; seed {options.seed}; {len(photos)} photos.", end="\n\n")
+    print(f"{place()}; {models.device}; seed {options.seed}; photos: {len(photos)}.", end="\n\n")
     print(LEGEND, end="\n\n", flush=True)
     for preset in options.presets:
         chosen = api.Options(
