@@ -90,8 +90,9 @@ def test_threshold_floor_and_scales_make_sense(name: str, make: Make) -> None:
         assert all(0 < scale <= 2 for scale in scales)
         limits = detector.limits(*size)
         assert len(limits) == len(scales)
-        assert limits[0] == math.inf
-        assert all(limit > 0 for limit in limits)
+        assert limits[0][1] == math.inf
+        assert limits[-1][0] == 0
+        assert all(0 <= least < most for least, most in limits)
     assert max(detector.scales(3000, 4000)) < 1
 
 

@@ -141,7 +141,7 @@ class Balanced:
         return torch.stack(known).sum(dim=0), total
 
     def _next(self, index: int) -> float:
-        grown = self.urgency[index] * (0.7 if self.satisfied(index) else 1.06)
+        grown = self.urgency[index] * (0.7 if self.satisfied(index) else 1.12)
         return min(max(grown, self.rest), 1 / self.rest)
 
     def satisfied(self, index: int) -> bool:

@@ -20,8 +20,8 @@ GRID = 32
 """Pixels after which most detectors' anchors repeat; a part of a picture is met at the same place on that grid."""
 
 
-WHOLE = 6.0
-"""Times the pixels of a part's view that a view of the whole picture may have."""
+WHOLE = 350_000
+"""Pixels of the largest view of a whole picture that is taken in place of a part's."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,18 @@ class View:
     def of(cls, window: Box, height: int, width: int, scale: float, *, whole: bool = False) -> View:
         """Return the view of a window of a picture of that size which the detector resizes by `scale`.
 
-        It begins on the grid, so that anchors lie on the part as they do when the whole picture is looked at. With
-        `whole` it shows the whole picture, where that is not much larger.
+        It begins and ends on the grid, so that anchors lie on the part as they do when the whole picture is looked at,
+        and nothing is filled up where the picture goes on. With
+        `whole` it shows the whole picture, where that is small enough.
         """
         columns, rows = max(1, round(width * scale)), max(1, round(height * scale))
         across, down = columns / width, rows / height
         place = Box(window.left / width, window.top / height, window.right / width, window.bottom / height)
         seen = Box(window.left * across, window.top * down, window.right * across, window.bottom * down)
         left, top = GRID * math.floor(seen.left / GRID), GRID * math.floor(seen.top / GRID)
-        # a product of rounded factors can lie a hair beyond the last pixel
-        right, bottom = min(columns, math.ceil(seen.right)), min(rows, math.ceil(seen.bottom))
-        if whole and columns * rows < WHOLE * (right - left) * (bottom - top):
+        right, bottom = (GRID * math.ceil(edge / GRID) for edge in (seen.right, seen.bottom))
+        right, bottom = min(columns, right), min(rows, bottom)
+        if whole and columns * rows <= WHOLE:
             left, top, right, bottom = 0, 0, columns, rows
         corner = left - seen.left, top - seen.top
         return cls(place, (seen.width, seen.height), corner, (bottom - top, right - left))
@@ -120,6 +121,7 @@ class Vanish:
         residue: what the view of the untouched whole picture has more than the view of the part as it is given; added
             where the part comes as it is, so that the detector sees just what it would see.
         size: height and width of the part as it is given.
+        sides: longer sides of the faces that the detector takes from this view, least and most, in widths of the part.
         jitter: in half of the calls the view is up to this factor larger or smaller, and shifted.
     """
 
@@ -129,6 +131,7 @@ class Vanish:
     around: Images
     residue: Images
     size: tuple[int, int]
+    sides: tuple[float, float] = (0.0, math.inf)
     jitter: float = 1.0
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
@@ -137,7 +140,8 @@ class Vanish:
         evidence = self.detector.evidence(self._seen(images, view))
         score = SILENT * self.detector.threshold
         silence = math.log(score / (1 - score))
-        peaks = (evidence.logits - self.detector.floor) / (silence - self.detector.floor)
+        logits = evidence.logits if evidence.pressed is None else evidence.pressed
+        peaks = (logits - self.detector.floor) / (silence - self.detector.floor)
         peaks = peaks.clamp(min=0) * self._near(evidence, view)
         return -peaks.pow(4).sum(dim=1)
 
@@ -160,14 +164,18 @@ class Vanish:
         return self.view.moved(self.jitter ** (2 * sway - 1), GRID * (across - 0.5), GRID * (down - 0.5))
 
     def _near(self, evidence: Evidence, view: View) -> Bool[Tensor, "b n"]:
-        """Tell which boxes are centred on one of the faces (each grown by half of its size)."""
+        """Tell which boxes count in this view, are centred about one of the faces and not of quite another size."""
         left, top, right, bottom = evidence.boxes.detach().unbind(dim=-1)
+        longer = torch.maximum(right - left, bottom - top) / view.part[0]
+        counts = (longer > 0.95 * self.sides[0]) & (longer < 1.05 * self.sides[1])
         x, y = view.shares((left + right) / 2, (top + bottom) / 2)
         near = torch.zeros_like(x, dtype=torch.bool)
         for face in self.faces:
             wide = face.grown(0.5)
-            near |= (x > wide.left) & (x < wide.right) & (y > wide.top) & (y < wide.bottom)
-        return near
+            side = max(face.width, face.height * view.part[1] / view.part[0])
+            alike = (longer > 0.5 * side) & (longer < 2 * side)
+            near |= (x > wide.left) & (x < wide.right) & (y > wide.top) & (y < wide.bottom) & alike
+        return near & counts
 
 
 def _sampled(images: Images, x: Tensor, y: Tensor) -> Images:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,4 +81,6 @@ def main() -> None:
 
 def run() -> None:
     """Run the command line and exit."""
+    # torch's idle threads would otherwise spin and take the cores from those at work
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     main(prog_name="deepguard")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,18 +14,27 @@ from torch.nn import functional
 from deepguard.attack.budgets import Change, Linf
 from deepguard.attack.climb import momentum_ascent
 from deepguard.attack.objectives import Balanced, Expected, slope
-from deepguard.attack.vanish import Vanish, View
+from deepguard.attack.vanish import SILENT, Vanish, View
 from deepguard.defences.regions import Region, regions
 from deepguard.defences.roles import Recipe, defences
 from deepguard.defences.through import Through
 from deepguard.errors import OptionError
 from deepguard.models.anchors import resized
 from deepguard.models.roles import FaceDetector
-from deepguard.types import Box, Face, Images, PerImage, Progress, Rng, Watch, ignore
+from deepguard.parallel import in_parallel
+from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
 
-CALM = 6
-"""Steps in a row in which every detector was silent through posting, after which more steps add nothing."""
+LATE = 0.6
+"""Share of the steps after which every third change is judged; the best judged one is kept."""
 
+CALM = 3
+"""Judgements in a row that found every detector silent, after which more steps add nothing."""
+
+UNSEEN = 0.5
+"""Share of its threshold up to which a detector's score for the untouched faces makes a view not worth working on."""
+
+CONTEXT = 0.2
+"""What a region shows beyond the changed area on each side, as a share of the face's size."""
 
 CANVAS = 600_000
 """Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
@@ -54,10 +64,10 @@ class FacePoison:
     surrogates: Mapping[str, FaceDetector]
     through: Through | None = None
     epsilon: float = field(default=8 / 255, metadata={"help": "most that a pixel may change, of 1"})
-    steps: int = field(default=40, metadata={"help": "steps of the climb for each region"})
-    reach: float = field(default=0.3, metadata={"help": "how far around a face the change extends, of its size"})
+    steps: int = field(default=50, metadata={"help": "steps of the climb for each region"})
+    reach: float = field(default=0.45, metadata={"help": "how far around a face the change extends, of its size"})
     cells: int = field(default=192, metadata={"help": "grid cells along a face's side"})
-    jitter: float = field(default=1.5, metadata={"help": "factor by which input scales are varied"})
+    jitter: float = field(default=1.25, metadata={"help": "factor by which input scales are varied"})
     momentum: float = field(default=0.5, metadata={"help": "momentum of the climb"})
     minimal: bool = field(default=False, metadata={"help": "shrink to the faintest change that still passes"})
 
@@ -76,7 +86,7 @@ class FacePoison:
         work = [
             (index, region)
             for index, found in enumerate(faces)
-            for region in regions(found, height, width, reach=self.reach, context=0.2)
+            for region in regions(found, height, width, reach=self.reach, context=CONTEXT)
         ]
         for done, (index, region) in enumerate(work):
             painter = Painter(self, region, changed[index : index + 1])
@@ -92,29 +102,38 @@ class Painter:
         self.region = region
         self.window = region.cut(image)
         height, width = image.shape[-2:]
-        seen = {name: _in_range(detector, region, height, width) for name, detector in recipe.surrogates.items()}
         self.scale = min(1.0, math.sqrt(CANVAS / (self.window.shape[-2] * self.window.shape[-1])))
         self.clean = _shrunk(self.window, self.scale)
         around = _shrunk(image, self.scale)
         self.posted = None if recipe.through is None else recipe.through(max(height, width) * self.scale)
         self.grey = bool((image[:, :1] == image).all())
-        self.parts = tuple(
-            (name, self._vanish(recipe.surrogates[name], faces, image, around, scale))
-            for name, looks in seen.items()
-            for scale, faces in looks
-        )
+        parts = [
+            (name, self._vanish(detector, image, around, scale, limits))
+            for name, detector in recipe.surrogates.items()
+            for scale, limits in zip(detector.scales(height, width), detector.limits(height, width), strict=True)
+        ]
+        loud = in_parallel([partial(part.loudest, self.clean) for _, part in parts])
+        self.parts = [
+            each for each, score in zip(parts, loud, strict=True) if float(score) > UNSEEN * each[1].detector.threshold
+        ] or parts
 
     def _vanish(
-        self, detector: FaceDetector, faces: tuple[Box, ...], image: Images, around: Images, scale: float
+        self, detector: FaceDetector, image: Images, around: Images, scale: float, limits: tuple[float, float]
     ) -> Vanish:
         height, width = image.shape[-2:]
         view = View.of(self.region.window, height, width, scale, whole=detector.whole)
         whole, _ = resized(image, scale)
         top, left = view.start
         true = whole[..., top : top + view.size[0], left : left + view.size[1]]
-        residue = true - view.take(self.clean, around)
         return Vanish(
-            detector, faces, view, around, residue, (self.clean.shape[-2], self.clean.shape[-1]), self.recipe.jitter
+            detector,
+            self.region.shares(),
+            view,
+            around,
+            residue=true - view.take(self.clean, around),
+            size=(self.clean.shape[-2], self.clean.shape[-1]),
+            sides=(limits[0] / self.region.window.width, limits[1] / self.region.window.width),
+            jitter=self.recipe.jitter,
         )
 
     def paint(self, rng: Rng, done: int, total: int, watch: Watch) -> None:
@@ -122,16 +141,16 @@ class Painter:
         budget = Linf(self.recipe.epsilon * self._grid().to(self.window.device))
         ensemble = Balanced([part for _, part in self.parts])
         objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
-        calm = 0
+        judged: list[tuple[float, Change]] = []
 
-        def heed(step: int, value: PerImage) -> bool:
-            nonlocal calm
-            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
-            calm = 0 if loud else calm + 1
-            found = tuple((name, name in loud) for name in self.recipe.surrogates)
+        def heed(step: int, change: Change) -> bool:
             steps = self.recipe.steps
+            if step > LATE * steps and (step % 3 == 0 or step == steps):
+                judged.append((self._loudness(change), change))
+            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
+            found = tuple((name, name in loud) for name in self.recipe.surrogates)
             watch(Progress("protect", done * steps + step, total * steps, found))
-            return calm >= CALM
+            return len(judged) >= CALM and all(loudness == 0 for loudness, _ in judged[-CALM:])
 
         def climbed(change: Change, rng: Rng) -> tuple[PerImage, Change]:
             leaf = change.detach().requires_grad_()
@@ -140,7 +159,7 @@ class Painter:
             return value, torch.autograd.grad(images, leaf, gradient)[0]
 
         start = budget.project(self._start(budget.radius, rng))
-        change = momentum_ascent(
+        last = momentum_ascent(
             climbed,
             start,
             budget,
@@ -149,9 +168,21 @@ class Painter:
             heed=heed,
             momentum=self.recipe.momentum,
         )
+        # the later of two that are equally good has seen more of posting
+        change = min(reversed(judged), key=lambda each: each[0])[1] if judged else last
         if self.recipe.minimal:
             change = change * self._faintest(change, rng)
         self.window.copy_(_painted(self.window, change))
+
+    def _loudness(self, change: Change) -> float:
+        """Return how much the surrogates' scores are above what counts as silent, as delivered; 0 where none is."""
+        images = _painted(self.clean, change)
+        scores = in_parallel([partial(part.loudest, images) for _, part in self.parts])
+        over = [
+            float(score) / part.detector.threshold - SILENT for score, (_, part) in zip(scores, self.parts, strict=True)
+        ]
+        # a detector that still finds a face weighs more than any excess
+        return sum(max(0.0, each) + (each > 1 - SILENT) for each in over)
 
     def _grid(self) -> torch.Tensor:
         """The region's mask on the grid of the change."""
@@ -183,21 +214,10 @@ class Painter:
         rng = torch.Generator().manual_seed(seed)  # the same draw for every candidate, or a lucky one would win
         versions = [images] if self.posted is None else [images, self.posted(images, rng)]
         return all(
-            float(part.loudest(version)) < 0.8 * part.detector.threshold
+            float(part.loudest(version)) < SILENT * part.detector.threshold
             for _, part in self.parts
             for version in versions
         )
-
-
-def _in_range(detector: FaceDetector, region: Region, height: int, width: int) -> list[tuple[float, tuple[Box, ...]]]:
-    """Return each scale at which the detector looks for some of the region's faces, with these as shares."""
-    looks = zip(detector.scales(height, width), detector.limits(height, width), strict=True)
-    shares, sides = region.shares(), [max(face.box.width, face.box.height) for face in region.faces]
-    near = [
-        (scale, tuple(share for share, side in zip(shares, sides, strict=True) if least < 1.3 * side < 1.7 * most))
-        for scale, (least, most) in looks
-    ]
-    return [(scale, faces) for scale, faces in near if faces]
 
 
 def _painted(images: Images, change: Change) -> Images:

@@ -35,14 +35,14 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "balanced": Preset("hardly visible, seconds on a laptop"),
+        "balanced": Preset("a change that is faint but seen on smooth skin; under a minute on a laptop"),
         "strong": Preset(
             "more visible, survives more",
-            options=MappingProxyType({"epsilon": 12 / 255, "steps": 60, "cells": 128}),
+            options=MappingProxyType({"epsilon": 12 / 255, "steps": 70}),
         ),
         "small-faces": Preset(
             "for groups: a wider surrounding and a finer grid for faces of some 20 to 80 pixels",
-            options=MappingProxyType({"epsilon": 10 / 255, "steps": 50, "reach": 0.45, "jitter": 2.0}),
+            options=MappingProxyType({"epsilon": 10 / 255, "steps": 50, "reach": 0.5, "jitter": 1.5}),
         ),
     }
 )

@@ -21,11 +21,14 @@ class Evidence:
             with their threshold.
         boxes: left, top, right, bottom of each anchor's face, in pixels of the given images.
         landmarks: five points (x, y) for each anchor, in the order of `types.Landmarks`, where the detector has them.
+        pressed: what an attack should lower in place of `logits`, where that is easier and lowers them as well; never
+            below them.
     """
 
     logits: Float[Tensor, "b n"]
     boxes: Float[Tensor, "b n 4"]
     landmarks: Float[Tensor, "b n 5 2"] | None = None
+    pressed: Float[Tensor, "b n"] | None = None
 
 
 class FaceDetector(Protocol):

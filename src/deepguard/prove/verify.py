@@ -13,6 +13,8 @@ from deepguard.prove.survey import recognised
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
 RETRY_THRESHOLD = 0.3
+LARGEST_ENLARGED = 512.0
+"""Longer side in pixels of the largest face that an attacker enlarges: no detector here has larger priors."""
 RETRY_CONTEXT = 1.0
 """An attacker who enlarges the picture looks at a window of three face sizes around each face: what lies further away
 does not change a detector's answer, and the whole picture enlarged would take minutes."""
@@ -73,8 +75,9 @@ def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[F
 def _sighting(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
     scales = detector.scales(*images.shape[-2:])
     half, twofold = tuple(scale / 2 for scale in scales), tuple(scale * 2 for scale in scales)
-    found = recognised(faces, detector.detect(images)[0])
-    seen = detector.detect(images, threshold=RETRY_THRESHOLD, scales=half + scales)[0]
+    seen = detector.detect(images, threshold=RETRY_THRESHOLD)[0]
+    found = recognised(faces, [face for face in seen if face.score > detector.threshold])
+    seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
     retry = tuple(
         known or _enlarged(detector, images, face, twofold)
         for known, face in zip(recognised(faces, seen), faces, strict=True)
@@ -88,4 +91,6 @@ def _enlarged(detector: FaceDetector, images: Images, face: Face, scales: tuple[
     left, top = math.floor(wide.left), math.floor(wide.top)
     window = images[..., top : math.ceil(wide.bottom), left : math.ceil(wide.right)]
     moved = Face(face.box.moved(-left, -top), face.score)
-    return recognised([moved], detector.detect(window, threshold=RETRY_THRESHOLD, scales=scales)[0])[0]
+    side = max(face.box.width, face.box.height)
+    useful = tuple(scale for scale in scales if scale * side <= LARGEST_ENLARGED) or scales[:1]
+    return recognised([moved], detector.detect(window, threshold=RETRY_THRESHOLD, scales=useful)[0])[0]

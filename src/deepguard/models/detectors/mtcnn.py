@@ -80,7 +80,7 @@ class Mtcnn:
     output: nn.Sequential
     threshold: float = PASSES[2]
     floor: float = -2.0
-    whole: bool = False
+    whole: bool = True  # the sizes of its pyramid's levels follow from the picture's
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size."""
@@ -124,7 +124,7 @@ class Mtcnn:
         share = max(1.0, images.shape[-2] * images.shape[-1] / 400**2)
         limits = _Limits(round(96 * share), round(64 * share), round(16 * share), SILENT)
         found = self._cascade(images, limits)
-        return Evidence(found.margin + _logit(self.threshold), found.boxes, found.points)
+        return Evidence(found.margin + _logit(self.threshold), found.boxes, found.points, pressed=found.score)
 
     def _cascade(self, images: Images, limits: _Limits) -> _Candidates:
         """Send candidates through the three stages; the overlaps are those of Zhang et al.'s code."""
