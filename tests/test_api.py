@@ -95,7 +95,7 @@ def test_the_judgement_is_what_the_detector_says_of_the_file(result: Protected, 
     assert judgement.before == (True,)
     seen = models.detectors["mtcnn"].detect(decode(result.data).images)[0]
     assert judgement.after["delivered"].found == (any(face.box.overlap(each.box) >= 0.3 for each in seen),)
-    assert {"delivered", "jpeg75", "instagram", "kakaotalk"} <= set(judgement.after)
+    assert {"delivered", "instagram", "kakaotalk"} <= set(judgement.after)
     assert all(len(each.found) == len(each.retry) == 1 for each in judgement.after.values())
 
 

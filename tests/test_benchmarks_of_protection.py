@@ -113,7 +113,7 @@ def test_the_benchmark_prints_its_section_for_the_sample_photo(
     protect.main(["--data", str(tmp_path), "--models", str(empty_shelf.directory), "--through", "none"])
     text = capsys.readouterr().out
     assert text.startswith("## Protect\n\n`python -m benchmarks protect --data")
-    assert "| detector | before | noise | as delivered | jpeg75 | instagram | kakaotalk |" in text
+    assert "| detector | before | noise | as delivered | instagram | kakaotalk |" in text
     assert "| mtcnn | 1/1 | " in text
     assert "| astronaut.png | 512 x 512 | 1 |" in text
     assert text.endswith(" MiB.\n")

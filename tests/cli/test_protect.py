@@ -130,7 +130,7 @@ def test_a_drawn_box_is_protected_where_it_lies(deepguard: Run, photo: Photo) ->
     assert deepguard("protect", path, "--box", "50,40,90,115").exit_code == 0
     change = np.abs(np.asarray(Image.open(path.with_name("box.protected.png"))).astype(int) - portrait()).max(axis=-1)
     assert change[40:155, 50:140].max() > 2
-    assert change[:, :20].max() == 0
+    assert change[:, :8].max() == 0
 
 
 def test_a_face_of_fifteen_pixels_is_said_to_be_too_small(deepguard: Run, photo: Photo) -> None:
@@ -162,7 +162,7 @@ def test_a_chain_that_is_optimised_through_is_measured_too(deepguard: Run, photo
     entry = json.loads(report.read_text())["photos"][0]
     assert entry["through"] == "telegram"
     assert entry["options"]["cells"] == 64
-    assert list(entry["judgements"][0]["after"]) == ["delivered", "jpeg75", "instagram", "kakaotalk", "telegram"]
+    assert list(entry["judgements"][0]["after"]) == ["delivered", "instagram", "kakaotalk", "telegram"]
 
 
 def test_the_demo_leaves_photo_comparison_and_report(deepguard: Run, photo: Photo, tmp_path: Path) -> None:

@@ -52,7 +52,6 @@ class Batch:
         api.check(self.options)
         self._check_places(works)
         settings = Settings.from_environment()
-        torch.set_flush_denormal(True)
         shelf = Shelf(settings.models, offline=self.offline or settings.offline)
         models = api.load_models(shelf, api.device_named(self.device), self.options.detectors)
         api.check_loaded(models, self.options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 
 from deepguard import __version__
 from deepguard.errors import DeepguardError, OptionError, unknown
+from deepguard.settings import settle_threads
 
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "protect": ("deepguard.cli.protect:protect", "Protect photos so that face detectors miss the faces."),
@@ -81,6 +81,5 @@ def main() -> None:
 
 def run() -> None:
     """Run the command line and exit."""
-    # torch's idle threads would otherwise spin and take the cores from those at work
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    settle_threads()
     main(prog_name="deepguard")
