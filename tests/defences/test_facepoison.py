@@ -249,7 +249,9 @@ def test_raising_while_watching_cancels(picture: Tensor) -> None:
         ({"epsilon": -0.1}, "epsilon -0.1 is outside"),
         ({"epsilon": 2.0}, "epsilon 2 is outside"),
         ({"epsilon": math.nan}, "epsilon nan is outside"),
-        ({"steps": 0}, "at least one step"),
+        ({"steps": 0}, "must be at least 1"),
+        ({"jitter": 0.5}, "must be at least 1"),
+        ({"reach": -0.1}, "must be at least 0"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options: Mapping[str, float], sentence: str) -> None:

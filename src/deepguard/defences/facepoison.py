@@ -45,7 +45,7 @@ class FacePoison:
     """Climb the peak loss of every surrogate at once, inside an L-infinity budget on padded face regions.
 
     After FacePoison (Li et al. 2024), which makes one picture for each detector, this makes one for all: TOG-vanishing
-    with the peak loss of FINDINGS, LEAT's unit gradients (Shim & Yoon 2023), expectation over posting (Athalye et al.
+    with a loss on the peaks, LEAT's unit gradients (Shim & Yoon 2023), expectation over posting (Athalye et al.
     2018). A grey picture is changed in luminance only and stays grey.
 
     Attributes:
@@ -76,8 +76,9 @@ class FacePoison:
             raise OptionError("no detector is chosen; name at least one with --detectors")
         if not 0 < self.epsilon <= 64 / 255:
             raise OptionError(f"epsilon {self.epsilon:.4g} is outside 0 to 64/255; 8/255 is usual")
-        if self.steps < 1:
-            raise OptionError("at least one step is needed")
+        for name, least in (("steps", 1), ("cells", 8), ("jitter", 1), ("reach", 0), ("momentum", 0)):
+            if not getattr(self, name) >= least:
+                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
     def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
         """Return the images with each one's faces protected."""

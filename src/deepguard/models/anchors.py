@@ -29,7 +29,7 @@ class AnchorDetector:
         threshold: the score from which the detector's users count a face.
         overlap: intersection over union above which the weaker of two boxes is dropped.
         stride: the network's coarsest step in pixels.
-        floor: see `FaceDetector`; -3.5 is a score of 0.03 (FINDINGS: the loss on the peaks).
+        floor: see `FaceDetector`; -3.5 is a score of 0.03 (docs/decisions/0008).
         padding: grey level in [0, 1] that fills the picture up to a multiple of `stride`, right and below.
         longest: longer side in view pixels of the largest face that is taken from a view after the first; larger ones
             are left to a smaller view, as in the multi-scale tests of S3FD, PyramidBox and DSFD (which keep boxes
