@@ -29,9 +29,9 @@ def momentum_ascent(
 ) -> Change:
     """Climb by signed steps with momentum (MI-FGSM, Dong et al. 2018) and a step that shrinks; return the last change.
 
-    The step goes from a quarter of the budget's radius to a
-    fortieth (docs/decisions/0008: momentum 0.5 and a decaying step beat 0.9 and a fixed one). The last change is returned rather
-    than the best, since under a random objective the best is a lucky draw.
+    The step goes from a quarter of the budget's radius to a fortieth (docs/decisions/0008: momentum 0.5 and a decaying
+    step beat 0.9 and a fixed one). The last change is returned rather than the best, since under a random objective
+    the best is a lucky draw.
     """
     change = budget.project(start)
     velocity = torch.zeros_like(change)

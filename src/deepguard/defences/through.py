@@ -33,4 +33,4 @@ def through(name: str) -> Through | None:
 ANY = Sometimes(
     Chain((Sometimes(Resize(0.5, 1.0), 0.7), Sometimes(Blur(0.3, 1.0), 0.3), Sometimes(Jpeg(60, 95), 0.7))), 0.5
 )
-"""Half of the pictures are met as delivered; the ranges are those of a first experiment (docs/decisions/0008), without enlarging."""
+"""Half of the pictures are met as delivered; the ranges are those of docs/decisions/0008, without enlarging."""
