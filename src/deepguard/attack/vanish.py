@@ -109,9 +109,9 @@ class Vanish:
     """Silence one detector on the given faces at one scale, with a loss on its peaks.
 
     TOG-vanishing (Chow et al. 2020) with a fourth-power hinge above the detector's floor in place of the linear one:
-    attacked recall .72 -> .24 (docs/decisions/0008). Value: -sum(((logit - floor)+ / (silence - floor))^4) over the anchors
-    whose face is centred on one of the faces, where silence is the logit of 0.8 times the detector's threshold; above
-    -1 no anchor has a higher score.
+    attacked recall .72 -> .24 (docs/decisions/0008). Value: -sum(((logit - floor)+ / (silence - floor))^4) over the
+    anchors whose face is centred on one of the faces and of like size, where silence is the logit of 0.8 times the
+    detector's threshold; above -1 no anchor has a higher score.
 
     Attributes:
         detector: the surrogate.
