@@ -217,7 +217,7 @@ def test_only_the_chosen_face_is_changed_and_judged(astronaut: Tensor, models: M
         ({"extra": {"reach": True}}, "reach of facepoison is a number"),
         ({"epsilon": 0.0}, "epsilon 0 is outside"),
         ({"epsilon": 1.5}, "epsilon 1.5 is outside"),
-        ({"steps": 0}, "at least one step"),
+        ({"steps": 0}, "must be at least 1"),
     ],
 )
 def test_an_option_that_does_not_fit_is_refused_in_one_sentence(
