@@ -41,8 +41,8 @@ VERIFIED_THROUGH = ("instagram", "kakaotalk")
 
 STEP, VERSION = 1.5, 1.8
 """What one step of the climb takes on a region as large as the picture, and what judging one version takes, in units
-of one look of the same detectors at the picture. Measured with all nine on photos of 0.3 to 3 megapixels with one or two
-faces: a step took 1.0 to 2.2 and a version 1.2 to 2.7; with MTCNN alone a step takes three times as much."""
+of one look of the same detectors at the picture. Measured with all nine on photos of 0.3 to 3 megapixels with one or
+two faces: a step took 1.0 to 2.2 and a version 1.2 to 2.7; with MTCNN alone a step takes three times as much."""
 
 
 @dataclass(frozen=True, slots=True)
