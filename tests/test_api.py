@@ -54,7 +54,7 @@ def picture(source: bytes) -> Picture:
 
 @pytest.fixture(scope="module")
 def result(picture: Picture, models: Models) -> Protected:
-    return protect(picture, models, dataclasses.replace(FEW, steps=12, epsilon=16 / 255, through="none"), name="me.jpg")
+    return protect(picture, models, dataclasses.replace(FEW, steps=20, epsilon=32 / 255, through="none"), name="me.jpg")
 
 
 def test_the_result_is_a_file_of_the_sources_kind_and_size(result: Protected, picture: Picture) -> None:
@@ -79,7 +79,7 @@ def test_the_quality_is_what_one_measures_on_the_two_files(result: Protected, so
         before, after = np.asarray(one, np.float64) / 255, np.asarray(other, np.float64) / 255
     quality = result.report.picture_quality
     assert quality.psnr == pytest.approx(-10 * math.log10(float(((before - after) ** 2).mean())), abs=1e-3)
-    assert 0.8 < quality.ssim < 1
+    assert 0.6 < quality.ssim < 1
     (face,), (of_face,) = result.report.faces, result.report.face_quality
     rows = slice(math.floor(face.box.top), math.ceil(face.box.bottom))
     columns = slice(math.floor(face.box.left), math.ceil(face.box.right))
@@ -109,7 +109,7 @@ def test_the_report_says_how_it_was_made(result: Protected, models: Models) -> N
     assert report.version == deepguard.__version__
     assert (report.preset, report.defence, report.through) == ("balanced", "facepoison", "none")
     assert (report.device, report.seed, report.chosen) == ("cpu", 0, (1,))
-    assert report.options["steps"] == 12
+    assert report.options["steps"] == 20
     assert report.options["epsilon"] > 0
     assert {"finding", "protecting", "writing", "verifying"} <= set(report.seconds)
     assert all(seconds >= 0 for seconds in report.seconds.values())
