@@ -10,6 +10,7 @@ from typing import Protocol, runtime_checkable
 import torch
 
 from deepguard.parallel import in_parallel
+from deepguard.transforms.roles import Transform
 from deepguard.types import Images, PerImage, Rng
 
 
@@ -26,13 +27,6 @@ class Sloped(Protocol):
 
     def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
         """Return value and gradient."""
-
-
-class Transform(Protocol):
-    """A random differentiable change, as in `deepguard.transforms`."""
-
-    def __call__(self, images: Images, rng: Rng) -> Images:
-        """Return the changed images; their size may differ."""
 
 
 def slope(objective: Objective, images: Images, rng: Rng) -> tuple[PerImage, Images]:
