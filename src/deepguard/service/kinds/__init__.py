@@ -1,0 +1,1 @@
+"""Job kinds, one module each; they register themselves."""

@@ -1,0 +1,90 @@
+"""What a kind of job is, and the registry of kinds.
+
+Only workers import kinds: the web process knows them by the descriptions that workers publish, and so loads neither
+torch nor weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from deepguard.registry import Registry
+from deepguard.types import Watch
+from deepguard.weights.shelf import Shelf
+
+
+@dataclass(frozen=True, slots=True)
+class Ability:
+    """What a worker publishes of one kind; JSON values throughout.
+
+    Attributes:
+        name: the kind's name in the API.
+        summary: one sentence.
+        schema: JSON schema (2020-12) of the options; unknown ones are refused; every option has a description and,
+            where it has one, a default.
+        presets: the named sets of options, each with `name`, `summary`, `options`.
+        seconds: preset or "" -> (seconds, seconds per megapixel): a first guess until there is experience here.
+        results: the names of the files that a job makes, the most important first.
+        missing: what would take part if its weights were here, each with the command that brings it.
+    """
+
+    name: str
+    summary: str
+    schema: Mapping[str, Any]
+    presets: tuple[Mapping[str, Any], ...]
+    seconds: Mapping[str, tuple[float, float]]
+    results: tuple[str, ...]
+    missing: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One job as its kind sees it: the uploaded file, the user's name for it, and the options, checked."""
+
+    file: Path
+    name: str
+    options: Mapping[str, Any]
+    pixels: int
+    shelf: Shelf
+    device: torch.device
+    watch: Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """One file that a job made. `filename` is what a browser saves it as."""
+
+    name: str
+    filename: str
+    media_type: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a job made, and a few figures of it for lists and statistics.
+
+    `summary` may hold `variant` (the preset), `megapixels`, `found_before` and `found_after` (detectors that find a
+    face), and whatever a list of jobs should show.
+    """
+
+    made: tuple[Made, ...]
+    summary: Mapping[str, Any]
+
+
+class Kind(Protocol):
+    """One kind of job."""
+
+    def ability(self, shelf: Shelf) -> Ability:
+        """Return what may be asked of it, with the weights that are here."""
+
+    def run(self, work: Work) -> Done:
+        """Do the work. DeepguardError says what was wrong; what `work.watch` raises must pass."""
+
+
+kinds: Registry[Kind] = Registry("kind of job", "deepguard.service.kinds")

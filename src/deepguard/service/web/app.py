@@ -1,0 +1,50 @@
+"""The web application."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from starlette.requests import HTTPConnection
+
+from deepguard import __version__
+from deepguard.service.parts import Parts
+from deepguard.service.web import faults
+
+API = "/api/v1"
+ROUTERS: tuple[str, ...] = ()
+"""Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes."""
+
+
+def make_app(parts: Parts) -> FastAPI:
+    """Return the application over open parts; it closes the database in the end."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.database.close()
+
+    app = FastAPI(
+        title="Deepguard",
+        summary="Keeps faces out of deepfakes.",
+        version=__version__,
+        root_path=parts.settings.root_path,
+        lifespan=lifespan,
+    )
+    app.state.parts = parts
+    faults.register(app)
+    for name in ROUTERS:
+        app.include_router(importlib.import_module(f"deepguard.service.web.{name}").router)
+    return app
+
+
+def parts_of(connection: HTTPConnection) -> Parts:
+    """Return the parts of the application that a request or websocket came to."""
+    parts: Parts = connection.app.state.parts
+    return parts
+
+
+Open = Annotated[Parts, Depends(parts_of)]
