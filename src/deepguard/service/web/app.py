@@ -16,7 +16,10 @@ from deepguard.service.web import faults
 
 API = "/api/v1"
 ROUTERS: tuple[str, ...] = ()
-"""Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes."""
+"""Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.
+
+A module may also have `install(app)`, which is called once for each application.
+"""
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -37,8 +40,15 @@ def make_app(parts: Parts) -> FastAPI:
     app.state.parts = parts
     faults.register(app)
     for name in ROUTERS:
-        app.include_router(importlib.import_module(f"deepguard.service.web.{name}").router)
+        module = importlib.import_module(f"deepguard.service.web.{name}")
+        app.include_router(module.router)
+        # what a module needs of the application beside its paths
+        getattr(module, "install", _nothing)(app)
     return app
+
+
+def _nothing(app: FastAPI) -> None:
+    """Stand in for modules that need nothing but their paths."""
 
 
 def parts_of(connection: HTTPConnection) -> Parts:

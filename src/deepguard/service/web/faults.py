@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -74,8 +74,8 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _unexpected)
 
 
-def answer(request: Request, fault: Fault) -> JSONResponse:
-    """Return the answer to a request that went wrong."""
+def answer(request: Request, fault: Fault) -> Response:
+    """Return the answer to a request that went wrong: JSON, or a page for somebody who asked for one."""
     status = STATUS.get(fault.code, 500)
     headers = {}
     after = (
@@ -91,10 +91,14 @@ def answer(request: Request, fault: Fault) -> JSONResponse:
         "details": fault.details,
         "request_id": getattr(request.state, "request_id", ""),
     }
+    show = getattr(request.app.state, "show_fault", None)
+    if show is not None and "text/html" in request.headers.get("accept", "") and "/api/" not in request.url.path:
+        page: Response = show(request, body, status, headers)
+        return page
     return JSONResponse(body, status, headers)
 
 
-def _ours(request: Request, error: Exception) -> JSONResponse:
+def _ours(request: Request, error: Exception) -> Response:
     if isinstance(error, Fault):
         return answer(request, error)
     code = getattr(error, "code", "internal")
@@ -103,14 +107,14 @@ def _ours(request: Request, error: Exception) -> JSONResponse:
     return answer(request, Fault(code, str(error)))
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
+def _invalid(request: Request, error: Exception) -> Response:
     problems = error.errors() if isinstance(error, RequestValidationError) else []
     listed = [{"where": ".".join(map(str, each["loc"])), "what": each["msg"]} for each in problems]
     first = f"{listed[0]['where']}: {listed[0]['what']}" if listed else "it cannot be read"
     return answer(request, Fault("option", f"the request does not fit: {first}", problems=listed))
 
 
-def _plain(request: Request, error: Exception) -> JSONResponse:
+def _plain(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     code = {404: "not_found", 405: "method", 413: "too_large"}.get(status, "bad_request")
     words = {404: "there is nothing here; see /docs for what there is", 405: "this address does not take this method"}
@@ -118,7 +122,7 @@ def _plain(request: Request, error: Exception) -> JSONResponse:
     return answer(request, Fault(code, words.get(status, detail)))
 
 
-def _database(request: Request, error: Exception) -> JSONResponse:
+def _database(request: Request, error: Exception) -> Response:
     if any(word in str(error) for word in FULL_DISK):
         return answer(request, Fault("disk_full", "the disk is full; the operator must make room"))
     if isinstance(error, DBAPIError | PoolTimeout):
@@ -127,6 +131,6 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     return _unexpected(request, error)
 
 
-def _unexpected(request: Request, error: Exception) -> JSONResponse:
+def _unexpected(request: Request, error: Exception) -> Response:
     log.exception("an unexpected error", exc_info=error)
     return answer(request, Fault("internal", "something went wrong here; the operator finds it by the request id"))
