@@ -198,6 +198,7 @@ class Outcome(Table):
     """How one job ended, without a name or an owner: what statistics and metrics are made from."""
 
     __tablename__ = "outcomes"
+    __table_args__ = (Index("outcomes_of_kind", "kind", "variant", "ended"),)
     id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     ended: Mapped[datetime.datetime] = mapped_column(default=now, index=True)
     kind: Mapped[str] = mapped_column(String(32))
