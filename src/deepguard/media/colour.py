@@ -13,7 +13,8 @@ from PIL import Image, ImageCms, ImageFile
 
 from deepguard.errors import UnsupportedImage
 from deepguard.media.containers import open_container
-from deepguard.media.picture import Container, Pixels
+from deepguard.media.picture import Pixels
+from deepguard.media.signatures import Container
 
 SIXTEEN = "more than 8 bits a channel became 8, each rounded to the nearest"
 SIXTEEN_CUT = "16 bits a channel became 8, each rounded down"

@@ -14,7 +14,8 @@ from PIL.PngImagePlugin import PngInfo
 
 from deepguard.media import heif
 from deepguard.media.metadata import XMP_TAG, packet
-from deepguard.media.picture import Coding, Container, Picture, Pixels, to_pixels
+from deepguard.media.picture import Coding, Picture, Pixels, to_pixels
+from deepguard.media.signatures import Container
 from deepguard.types import Images
 
 _TIFF_KEPT = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate"}

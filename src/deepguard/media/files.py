@@ -8,7 +8,7 @@ import secrets
 from pathlib import Path
 
 from deepguard.errors import OptionError, OutputError
-from deepguard.media.picture import Container
+from deepguard.media.signatures import Container
 
 MARK = ".protected"
 EXTENSIONS: dict[Container, tuple[str, ...]] = {

@@ -9,7 +9,8 @@ from PIL import Image
 from PIL.ExifTags import IFD, Base
 
 from deepguard.errors import UnreadableImage
-from deepguard.media.containers import open_container, recognise
+from deepguard.media.containers import open_container
+from deepguard.media.signatures import recognise
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC digital source type: changed by an algorithm, not made by one."""

@@ -10,10 +10,8 @@ import torch
 from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
+from deepguard.media.signatures import Container
 from deepguard.types import Images
-
-Container: TypeAlias = Literal["JPEG", "PNG", "WEBP", "TIFF", "BMP", "HEIF"]
-"""A file format that is read and written."""
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """8-bit samples as Pillow holds them: h w, or h w channel."""

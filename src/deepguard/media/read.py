@@ -16,9 +16,10 @@ from PIL.ExifTags import Base
 from deepguard.errors import DeepguardError, ImageTooLarge, UnreadableImage, UnsupportedImage
 from deepguard.media import webp
 from deepguard.media.colour import flatten
-from deepguard.media.containers import SUPPORTED, open_container, recognise
+from deepguard.media.containers import open_container
 from deepguard.media.metadata import kept_exif
-from deepguard.media.picture import Coding, Container, Picture, Pixels, to_images
+from deepguard.media.picture import Coding, Picture, Pixels, to_images
+from deepguard.media.signatures import SUPPORTED, Container, recognise
 
 MAX_PIXELS = 50_000_000
 """The largest picture by default; each pixel takes 12 bytes here and some hundred while it is protected."""
