@@ -11,11 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from deepguard.media.heatmap import SCALE, coloured, difference
 from deepguard.media.picture import Pixels, to_pixels
 from deepguard.types import Box, Images
-
-SCALE = 16
-"""Levels of 255 at which the difference's colours end; fixed, so that two comparisons can be compared."""
 
 LONG_SIDE = 1200
 """Pixels of a panel's longer side at most."""
@@ -26,9 +24,6 @@ _PAPER = (250, 250, 248)
 _INK = (30, 30, 34)
 _QUIET = (110, 110, 116)
 _AROUND_FACE = 0.35
-
-# Cubehelix from violet over orange to white: half a turn of hue, so that noise does not look like confetti
-_START, _ROTATIONS, _HUE = 0.2, 0.45, 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +42,7 @@ def comparison(before: Images, after: Images, faces: Sequence[Box] = ()) -> byte
     below them the first of `faces` is shown at 100 %.
     """
     clean, changed = to_pixels(before[0]), to_pixels(after[0])
-    distance = np.abs(clean.astype(np.int16) - changed).max(axis=-1).astype(np.float32)
+    distance = difference(clean, changed)
     rows = [_whole(clean, changed, distance)]
     if faces:
         rows.append(_closely(clean, changed, distance, faces[0]))
@@ -65,7 +60,7 @@ def _whole(clean: Pixels, changed: Pixels, distance: NDArray[np.float32]) -> _Ro
     reduced = np.asarray(Image.fromarray(distance).resize(size, Image.Resampling.BOX))
     note = f"{width} x {height} px" + (f", shown at {round(100 * shrunk)} %" if shrunk < 1 else "")
     return _Row(
-        (f"before, {note}", "after", f"difference, 0-{SCALE} of 255"), (pictures[0], pictures[1], _coloured(reduced))
+        (f"before, {note}", "after", f"difference, 0-{SCALE} of 255"), (pictures[0], pictures[1], coloured(reduced))
     )
 
 
@@ -77,7 +72,7 @@ def _closely(clean: Pixels, changed: Pixels, distance: NDArray[np.float32], face
     part = (slice(top, bottom), slice(left, right))
     return _Row(
         ("before, face at 100 %", "after, face at 100 %", f"difference, 0-{SCALE} of 255"),
-        (Image.fromarray(clean[part]), Image.fromarray(changed[part]), _coloured(distance[part])),
+        (Image.fromarray(clean[part]), Image.fromarray(changed[part]), coloured(distance[part])),
     )
 
 
@@ -87,16 +82,6 @@ def _span(start: float, end: float, length: int) -> tuple[int, int]:
     wanted = min(max(1, math.ceil(end) - math.floor(start)), longest)
     first = min(max(0, round((start + end - wanted) / 2)), length - wanted)
     return first, first + wanted
-
-
-def _coloured(levels: NDArray[np.float32]) -> Image.Image:
-    """Return the colours of cubehelix (Green, 2011): brightness rises steadily, also for the colour-blind."""
-    share = np.clip(levels / SCALE, 0, 1).astype(np.float32)
-    angle = 2 * math.pi * (_START / 3 + 1 + _ROTATIONS * share)
-    reach = _HUE * share * (1 - share) / 2
-    weights = ((-0.14861, 1.78277), (-0.29227, -0.90649), (1.97294, 0.0))
-    channels = [share + reach * (a * np.cos(angle) + b * np.sin(angle)) for a, b in weights]
-    return Image.fromarray(np.rint(np.clip(np.stack(channels, axis=-1), 0, 1) * 255).astype(np.uint8))
 
 
 def _sheet(rows: Sequence[_Row]) -> Image.Image:
@@ -123,7 +108,7 @@ def _legend(sheet: Image.Image, place: tuple[int, int], text: int) -> None:
     left, top = place
     width, height = 12 * text, text * 3 // 4
     ramp = np.linspace(0, SCALE, width, dtype=np.float32)[None].repeat(height, axis=0)
-    sheet.paste(_coloured(ramp), (left, top))
+    sheet.paste(coloured(ramp), (left, top))
     draw = ImageDraw.Draw(sheet)
     draw.rectangle((left - 1, top - 1, left + width, top + height), outline=_QUIET)
     font = ImageFont.load_default(text * 3 // 4)

@@ -45,7 +45,7 @@ def protected_path(source: Path, container: Container, *, out: Path | None = Non
     EXT is the source's own if it fits its content, else the content's usual one. OptionError where `out` names
     another format; OutputError where the result would be the source itself.
     """
-    name = f"{source.stem}{MARK}{_ending(source, container)}"
+    name = protected_name(source, container)
     if out is None:
         target = source.with_name(name)
     elif root is not None:
@@ -59,6 +59,11 @@ def protected_path(source: Path, container: Container, *, out: Path | None = Non
     if _is_same(target, source):
         raise OutputError(f"{target} is the source itself; choose another name for the result")
     return target
+
+
+def protected_name(source: Path, container: Container) -> str:
+    """Return NAME.protected.EXT for the result of a source of that name; see `protected_path`."""
+    return f"{source.stem}{MARK}{_ending(source, container)}"
 
 
 def write(path: Path, data: bytes) -> None:
