@@ -25,9 +25,9 @@ from deepguard.media.read import decode
 from deepguard.models.roles import FaceDetector, detectors
 from deepguard.prove.posting import posted
 from deepguard.prove.quality import compare
-from deepguard.prove.report import FileFacts, ModelFacts, Report
-from deepguard.prove.survey import survey
-from deepguard.prove.verify import judge
+from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
+from deepguard.prove.survey import agreed, look, recognised, survey
+from deepguard.prove.verify import Judgement, judge
 from deepguard.transforms.posting import posting
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 from deepguard.weights.shelf import Shelf, remembered_digest
@@ -144,6 +144,26 @@ def check_loaded(models: Models, options: Options) -> None:
     _plan(models, options)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A face as `protect` counts them, the names of the detectors that see it, and whether it is large enough."""
+
+    face: Face
+    detectors: tuple[str, ...]
+    large: bool
+
+
+def find(picture: Picture, models: Models, watch: Watch = ignore) -> tuple[Found, ...]:
+    """Return the picture's faces from left to right, in the order by which `Options.faces` counts them."""
+    looks = look(picture.images.to(models.device), models.detectors, watch)
+    faces = agreed(looks)
+    seeing = {name: recognised(faces, seen) for name, seen in looks.items()}
+    return tuple(
+        Found(face, tuple(name for name in looks if seeing[name][index]), _side(face) >= SMALLEST_FACE)
+        for index, face in enumerate(faces)
+    )
+
+
 def protect(
     picture: Picture,
     models: Models,
@@ -177,28 +197,25 @@ def protect(
         versions = {"delivered": after, **_posted(after, plan.through, options.seed)}
         judgements = judge(original, versions, kept, models.detectors, watch)
         of_picture, of_faces = compare(original, after, kept, models.measures)
-    report = Report(
-        version=__version__,
-        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        input=_facts(name, picture),
-        output=_facts("", delivered),
-        device=str(models.device),
-        seed=options.seed,
-        seconds=clock.seconds,
-        preset=options.preset,
-        defence=plan.defence,
-        through=plan.through,
-        options=plan.options,
-        faces=faces,
-        chosen=chosen,
-        judgements=judgements,
-        models=tuple(ModelFacts(each, each in plan.attacked, files) for each, files in models.files.items()),
-        missing=tuple(each for each in models.missing if each in plan.wanted),
-        picture_quality=of_picture,
-        face_quality=of_faces,
-        notes=(*picture.notes, *_notes(faces)),
-    )
+    facts = _facts(name, picture), _facts("", delivered)
+    notes = (*picture.notes, *_notes(faces))
+    found = _Measured(*facts, faces, chosen, judgements, of_picture, of_faces, notes)
+    report = _reported(found, plan, models, options, clock.seconds)
     return Protected(encoded, report, original.cpu(), after.cpu())
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was found out about one picture."""
+
+    given: FileFacts
+    made: FileFacts
+    faces: tuple[Face, ...]
+    chosen: tuple[int, ...]
+    judgements: tuple[Judgement, ...]
+    of_picture: Quality
+    of_faces: tuple[Quality, ...]
+    notes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -234,6 +251,36 @@ def _plan(models: Models, options: Options) -> Plan:
     _check_values(defence, make, values)
     recipe = make({name: models.detectors[name] for name in attacked}, through(route), **values)
     return Plan(defence, wanted, attacked, route, settings_of(recipe), recipe)
+
+
+def _reported(
+    found: _Measured,
+    plan: Plan,
+    models: Models,
+    options: Options,
+    seconds: Mapping[str, float],
+) -> Report:
+    return Report(
+        version=__version__,
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        input=found.given,
+        output=found.made,
+        device=str(models.device),
+        seed=options.seed,
+        seconds=seconds,
+        preset=options.preset,
+        defence=plan.defence,
+        through=plan.through,
+        options=plan.options,
+        faces=found.faces,
+        chosen=found.chosen,
+        judgements=found.judgements,
+        models=tuple(ModelFacts(each, each in plan.attacked, files) for each, files in models.files.items()),
+        missing=tuple(each for each in models.missing if each in plan.wanted),
+        picture_quality=found.of_picture,
+        face_quality=found.of_faces,
+        notes=found.notes,
+    )
 
 
 def _check_values(defence: str, make: Recipe, values: Mapping[str, float | int | bool]) -> None:

@@ -15,17 +15,27 @@ draw their boxes differently, and so that a face that is still found counts as f
 
 
 def survey(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch = ignore) -> tuple[Face, ...]:
-    """Return the faces of one picture from left to right.
+    """Return the faces of one picture from left to right, as several detectors agree on them; see `agreed`."""
+    return agreed(look(images, detectors, watch))
+
+
+def look(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch = ignore) -> dict[str, list[Face]]:
+    """Return what each detector finds in one picture, best first."""
+    watch(Progress("looking for faces", 0, len(detectors)))
+    looks = in_parallel([partial(detector.detect, images) for detector in detectors.values()])
+    watch(Progress("looking for faces", len(detectors), len(detectors)))
+    return {name: faces for name, (faces,) in zip(detectors, looks, strict=True)}
+
+
+def agreed(looks: Mapping[str, Sequence[Face]]) -> tuple[Face, ...]:
+    """Return the faces from left to right that follow from what each detector found.
 
     With three or more detectors, a face is one that at least two of them see: a single detector's slip would cost
     visible change for nothing. Its box is the mean of theirs; landmarks and score come from the surest that names
     landmarks.
     """
-    watch(Progress("looking for faces", 0, len(detectors)))
-    looks = in_parallel([partial(detector.detect, images) for detector in detectors.values()])
-    watch(Progress("looking for faces", len(detectors), len(detectors)))
-    seen = [face for (faces,) in looks for face in faces]
-    votes = 2 if len(detectors) >= 3 else 1
+    seen = [face for faces in looks.values() for face in faces]
+    votes = 2 if len(looks) >= 3 else 1
     groups = [group for group in _grouped(seen) if len(group) >= votes]
     return tuple(sorted((_mean(group) for group in groups), key=lambda face: face.box.left))
 
