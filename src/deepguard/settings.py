@@ -43,3 +43,8 @@ def settle_threads(environment: MutableMapping[str, str] = os.environ) -> None:
     protecting a portrait took 1.2 s instead of 0.7 s beside one busy process.
     """
     environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def environment_with(changes: Mapping[str, str], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment for another process: this one's, with changes."""
+    return {**environment, **changes}

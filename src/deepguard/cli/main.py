@@ -15,6 +15,8 @@ from deepguard.settings import settle_threads
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "protect": ("deepguard.cli.protect:protect", "Protect photos so that face detectors miss the faces."),
     "demo": ("deepguard.cli.demo:demo", "Protect the sample photo, or one of yours, and show the difference."),
+    "serve": ("deepguard.cli.serve:serve", "Serve the API and the page, with workers."),
+    "worker": ("deepguard.cli.worker:worker", "Start workers only, for a service on several machines."),
     "models": ("deepguard.cli.models:models", "List, bring and check model weights."),
     "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector."),
 }
