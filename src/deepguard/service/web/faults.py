@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from deepguard.errors import DeepguardError
+from deepguard.service.web.closing import Closing, is_unread
 
 log = structlog.get_logger(__name__)
 
@@ -28,7 +29,9 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "forbidden": 403,
         "not_found": 404,
         "method": 405,
+        "too_slow": 408,
         "wrong_state": 409,
+        "cancelled": 409,
         "idempotency": 409,
         "not_reachable": 409,
         "expired": 410,
@@ -37,14 +40,24 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "unreadable_image": 415,
         "unsupported_image": 415,
         "option": 422,
+        "input": 422,
+        "no_face": 422,
+        "worker_lost": 422,
+        "over_time": 422,
+        "over_memory": 422,
         "rate": 429,
         "quota": 429,
         "queue_full": 429,
         "internal": 500,
         "starting": 503,
+        "weights": 503,
+        "weights_missing": 503,
+        "weights_corrupt": 503,
+        "weights_unreachable": 503,
         "database_down": 503,
         "queue_down": 503,
         "store_down": 503,
+        "output": 507,
         "disk_full": 507,
         "store_full": 507,
     }
@@ -95,7 +108,8 @@ def answer(request: Request, fault: Fault) -> Response:
     if show is not None and "text/html" in request.headers.get("accept", "") and "/api/" not in request.url.path:
         page: Response = show(request, body, status, headers)
         return page
-    return JSONResponse(body, status, headers)
+    respond = Closing if is_unread(request) else JSONResponse
+    return respond(body, status, headers)
 
 
 def _ours(request: Request, error: Exception) -> Response:

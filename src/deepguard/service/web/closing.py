@@ -1,0 +1,42 @@
+"""The answer to a request whose body nobody will read: it says so, and lets the sender hear it."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi.responses import JSONResponse
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+LINGER_SECONDS = 5.0
+
+
+class Closing(JSONResponse):
+    """JSON, complete at once, on a connection that then closes.
+
+    A connection that is closed while its client still sends is reset, and many clients then show the reset and not
+    the answer. So what they send meanwhile is thrown away for a few seconds, as web servers do.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer, throw away what still comes, and end."""
+        self.headers["Connection"] = "close"
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        try:
+            async with asyncio.timeout(LINGER_SECONDS):
+                while (await receive()).get("more_body", False):
+                    continue
+        except TimeoutError:
+            pass
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+def unread(connection: HTTPConnection, body: bool) -> None:
+    """Note whether a part of the request's body has not been read yet."""
+    connection.state.unread = body
+
+
+def is_unread(connection: HTTPConnection) -> bool:
+    """Return whether `unread` noted that a part of the body is still to come."""
+    return bool(getattr(connection.state, "unread", False))
