@@ -20,6 +20,8 @@ ROUTERS: tuple[str, ...] = ("metrics", "health")
 
 A module may also have `install(app)`, which is called once for each application.
 """
+DOORS = ("middleware", "access")
+"""Modules below `web` that every request passes; each has `install(app)`."""
 
 
 def make_app(parts: Parts) -> FastAPI:
@@ -39,6 +41,8 @@ def make_app(parts: Parts) -> FastAPI:
     )
     app.state.parts = parts
     faults.register(app)
+    for name in DOORS:
+        importlib.import_module(f"deepguard.service.web.{name}").install(app)
     for name in ROUTERS:
         module = importlib.import_module(f"deepguard.service.web.{name}")
         app.include_router(module.router)

@@ -84,7 +84,7 @@ def register(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(SQLAlchemyError, _database)
-    app.add_exception_handler(Exception, _unexpected)
+    app.add_exception_handler(Exception, unexpected)
 
 
 def answer(request: Request, fault: Fault) -> Response:
@@ -142,9 +142,10 @@ def _database(request: Request, error: Exception) -> Response:
     if isinstance(error, DBAPIError | PoolTimeout):
         log.error("the database does not answer", error=str(error))
         return answer(request, Fault("database_down", "the database does not answer; try again in a moment"))
-    return _unexpected(request, error)
+    return unexpected(request, error)
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
+def unexpected(request: Request, error: Exception) -> Response:
+    """Log a defect of ours with everything about it, and return the answer that tells nothing of it."""
     log.exception("an unexpected error", exc_info=error)
     return answer(request, Fault("internal", "something went wrong here; the operator finds it by the request id"))
