@@ -118,6 +118,7 @@ class Job(Table):
         UniqueConstraint("owner", "idempotency_key"),
         Index("jobs_of_owner", "owner", "created"),
         Index("jobs_in_state", "state", "queued"),
+        Index("jobs_by_end", "ended"),
     )
     id: Mapped[str] = mapped_column(Identifier, primary_key=True, default=identifier)
     kind: Mapped[str] = mapped_column(String(32))
@@ -213,9 +214,13 @@ class Outcome(Table):
 
 
 class Clock(Table):
-    """One row: the service's own time, and the wall clock when it was last moved on."""
+    """One row: the service's own time, and the wall clock up to which it accounts.
+
+    `settled` is false while whoever moves it on has not yet accounted for the time in which nobody did.
+    """
 
     __tablename__ = "clock"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     time: Mapped[datetime.datetime]
     wall: Mapped[datetime.datetime]
+    settled: Mapped[bool] = mapped_column(default=True)
