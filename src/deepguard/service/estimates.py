@@ -1,0 +1,82 @@
+"""How long a job will take, and how long it will wait, from what was seen here."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from deepguard.service.figures import live_workers
+from deepguard.service.jobs import seconds_between
+from deepguard.service.states import State
+from deepguard.service.tables import Job, Outcome, now
+
+SAMPLES = 50
+"""How many of the last jobs of the same kind and variant count."""
+ENOUGH = 3
+"""Fewer say less than the first guess."""
+MEGAPIXELS = 12.0
+"""A picture whose size is not known yet counts as a telephone's photo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds of work, and from how many jobs that is known; 0 where it is the first guess that workers publish."""
+
+    seconds: float
+    samples: int
+
+
+def estimate(
+    session: Session, ability: Mapping[str, Any], options: Mapping[str, Any], megapixels: float | None
+) -> Estimate:
+    """Return how long work takes: the median of what a megapixel took in the last jobs like it, else a first guess.
+
+    `ability` is what workers published of the kind (see `kinds.roles.Ability`), as JSON.
+    """
+    size = megapixels if megapixels is not None else MEGAPIXELS
+    variant = variant_of(ability, options)
+    seen = (
+        select(Outcome.seconds / Outcome.megapixels)
+        .where(
+            Outcome.kind == ability["name"],
+            Outcome.variant == variant,
+            Outcome.state == State.DONE,
+            Outcome.megapixels > 0,
+        )
+        .order_by(Outcome.ended.desc())
+        .limit(SAMPLES)
+    )
+    rates = [float(rate) for rate in session.scalars(seen) if rate is not None]
+    if len(rates) >= ENOUGH:
+        return Estimate(statistics.median(rates) * size, len(rates))
+    return Estimate(_guessed(ability["seconds"], variant, size), 0)
+
+
+def variant_of(ability: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    """Return the preset that options stand on, "" where the kind has none."""
+    preset = ability["schema"].get("properties", {}).get("preset", {})
+    return str(options.get("preset") or preset.get("default") or "")
+
+
+def waiting_seconds(session: Session) -> float:
+    """Return how long a job that came now would wait until a worker is free."""
+    queued = session.scalar(select(func.sum(Job.estimate)).where(Job.state == State.QUEUED)) or 0.0
+    running = select(Job.estimate, Job.started).where(Job.state.in_((State.RUNNING, State.CANCELLING)))
+    needed = float(queued) + sum(_left(session.execute(running).tuples()))
+    return needed / max(1, len(live_workers(session)))
+
+
+def _left(running: Iterable[tuple[Any, Any]]) -> Iterable[float]:
+    moment = now()
+    return (max(0.0, (seconds or 0.0) - seconds_between(started, moment)) for seconds, started in running)
+
+
+def _guessed(seconds: Mapping[str, Any], variant: str, megapixels: float) -> float:
+    known = seconds.get(variant) or seconds.get("") or next(iter(seconds.values()), (0.0, 0.0))
+    fixed, each = known
+    return float(fixed) + float(each) * megapixels
