@@ -18,11 +18,15 @@ from deepguard.service.web import addresses
 MOST_DELETED = 200
 _PROBLEMS: Mapping[int, str] = MappingProxyType(
     {
+        400: "it cannot be read as a request; what was cut off too",
         401: "the key is wrong",
         403: "this is not for everybody",
         404: "there is none, or it is somebody else's",
+        408: "nothing came for too long",
         409: "not in this state",
         410: "removed after its time",
+        413: "larger than the limit, in bytes or in pixels",
+        415: "the file is no picture, or of a kind that is not worked on",
         422: "the request does not fit; the message names what",
         429: "too many; `Retry-After` says when",
         503: "something is down; `Retry-After` says when to try again",
