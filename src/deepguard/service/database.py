@@ -68,6 +68,7 @@ def _engine(url: URL) -> Engine:
         return sqlalchemy.create_engine(
             url,
             pool_pre_ping=True,
+            hide_parameters=True,
             pool_size=10,
             max_overflow=20,
             connect_args=timeout,
@@ -75,7 +76,10 @@ def _engine(url: URL) -> Engine:
         )
     if url.database:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sqlalchemy.create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": 30})
+    # hidden: an error's text would tell names of files and hashes to the log
+    engine = sqlalchemy.create_engine(
+        url, pool_size=10, max_overflow=20, connect_args={"timeout": 30}, hide_parameters=True
+    )
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
