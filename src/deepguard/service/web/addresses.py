@@ -29,6 +29,11 @@ def result_of(connection: HTTPConnection, job_id: str, name: str) -> str:
     return _outside(connection, _netloc(connection), f"{API}/jobs/{job_id}/results/{quote(name, safe='')}")
 
 
+def upload_of(connection: HTTPConnection, upload_id: str) -> str:
+    """Return the address of an upload in the API."""
+    return _outside(connection, _netloc(connection), f"{API}/uploads/{upload_id}")
+
+
 def job_of(connection: HTTPConnection, job_id: str) -> str:
     """Return the address of a job in the API."""
     return _outside(connection, _netloc(connection), f"{API}/jobs/{job_id}")

@@ -15,7 +15,7 @@ from deepguard.service.parts import Parts
 from deepguard.service.web import faults
 
 API = "/api/v1"
-ROUTERS: tuple[str, ...] = ("metrics", "health")
+ROUTERS: tuple[str, ...] = ("metrics", "health", "uploads", "results")
 """Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.
 
 A module may also have `install(app)`, which is called once for each application.

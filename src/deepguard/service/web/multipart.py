@@ -29,7 +29,7 @@ STALL_SECONDS = 60.0
 CUT = "the upload was cut off before its end; send it again"
 
 
-def _body_comes(request: Request) -> None:
+async def _body_comes(request: Request) -> None:
     unread(request, request.headers.get("content-length") != "0")
 
 
