@@ -3,7 +3,7 @@ VENV ?= .venv
 READY := $(VENV)/.ready
 PHOTO ?=
 
-.PHONY: setup run test check bench
+.PHONY: setup run demo test check bench
 .DEFAULT_GOAL := run
 
 setup: $(READY)
@@ -13,7 +13,11 @@ $(READY): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# exec: a signal to make's child is one to the service, so that it ends in order
 run: setup
+	exec $(VENV)/bin/deepguard serve
+
+demo: setup
 	$(VENV)/bin/deepguard demo --out-dir out $(if $(PHOTO),"$(PHOTO)")
 
 test: setup

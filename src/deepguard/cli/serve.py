@@ -8,7 +8,7 @@ import socket
 
 import click
 
-from deepguard.cli.worker import keep, module, settings_with, worker_children
+from deepguard.cli.worker import keep, module, settled, worker_children
 from deepguard.errors import DeepguardError
 from deepguard.service.prepare import prepare
 from deepguard.service.supervise import Child
@@ -37,7 +37,7 @@ def serve(host: str | None, port: int | None, workers: int | None, no_worker: bo
 
     Further settings are environment variables or lines of the file .env; see docs/reference/settings.md.
     """
-    settings = settings_with(host=host, port=port, workers=0 if no_worker else workers)
+    settings = settled(host=host, port=port, workers=0 if no_worker else workers)
     with listening(settings.host, settings.port) as listener:
         prepare(settings)
         number = listener.fileno()

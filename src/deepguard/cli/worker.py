@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from deepguard.errors import OptionError
+from deepguard.service import logs
 from deepguard.service.prepare import prepare
 from deepguard.service.settings import ServiceSettings, read_settings
 from deepguard.service.supervise import Child, Supervisor
@@ -29,16 +30,19 @@ def worker(workers: int | None) -> None:
 
     Database, queue and storage must be those of the web process: set them by environment or .env.
     """
-    settings = settings_with(workers=workers)
+    settings = settled(workers=workers)
     if not settings.workers:
         raise OptionError("DEEPGUARD_WORKERS is 0, so that there is nothing to start; use --workers 1")
     prepare(settings)
     keep(settings, worker_children(settings), f"{settings.workers} at work; Ctrl-C stops")
 
 
-def settings_with(**options: str | int | None) -> ServiceSettings:
-    """Return the settings of the environment and `.env`; options that were given win."""
-    return read_settings().model_copy(update={name: value for name, value in options.items() if value is not None})
+def settled(**options: str | int | None) -> ServiceSettings:
+    """Return the settings of the environment and `.env`, where options that were given win, and log as they say."""
+    given = {name: value for name, value in options.items() if value is not None}
+    settings = read_settings().model_copy(update=given)
+    logs.configure(settings, "supervisor")
+    return settings
 
 
 def worker_children(settings: ServiceSettings) -> list[Child]:

@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable
 
 import structlog
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from deepguard.errors import DeepguardError, OutputError
+from deepguard.service import schema
 from deepguard.service.database import Database
 from deepguard.service.settings import ServiceSettings
-from deepguard.service.tables import Table
 
 log = structlog.get_logger(__name__)
 
@@ -51,8 +51,8 @@ def _upgrade(database: Database, wait: float, sleep: Callable[[float], None]) ->
     waited = 0.0
     while True:
         try:
-            return Table.metadata.create_all(database.engine)
-        except DBAPIError as error:
+            return schema.upgrade(database)
+        except (OperationalError, InterfaceError) as error:
             address = database.url.render_as_string(hide_password=True)
             if waited >= wait:
                 raise DatabaseDown(f"the database {address} cannot be used: {_first_line(error)}") from error

@@ -98,7 +98,7 @@ class Supervisor:
             if (code := place.code()) is not None:
                 place.bury()
                 pause = place.wait(self._pauses)
-                log.warning("a process ended and is started again", name=place.child.name, code=code, pause=pause)
+                log.warning("a process ended and is started again", child=place.child.name, code=code, pause=pause)
             if place.process is None and time.monotonic() >= place.due and not self._told:
                 self._start(place)
 
@@ -111,7 +111,7 @@ class Supervisor:
                 raise
             # no memory or no process to be had just now
             pause = place.wait(self._pauses)
-            log.error("a process cannot be started", name=place.child.name, error=str(error), pause=pause)
+            log.error("a process cannot be started", child=place.child.name, error=str(error), pause=pause)
 
     def _stop(self) -> None:
         asked, signals = time.monotonic(), len(self._told)

@@ -13,6 +13,7 @@ import sys
 import uvicorn
 
 from deepguard.errors import DeepguardError
+from deepguard.service import logs
 from deepguard.service.parts import open_parts
 from deepguard.service.settings import ServiceSettings, read_settings
 from deepguard.service.supervise import follow_parent
@@ -37,6 +38,7 @@ def main() -> None:
         follow_parent()
     try:
         settings = read_settings()
+        logs.configure(settings, "web")
         server = uvicorn.Server(configured(settings))
     except DeepguardError as error:
         sys.exit(f"deepguard: {error}")
