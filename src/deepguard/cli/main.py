@@ -17,6 +17,8 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("deepguard.cli.demo:demo", "Protect the sample photo, or one of yours, and show the difference."),
     "serve": ("deepguard.cli.serve:serve", "Serve the API and the page, with workers."),
     "worker": ("deepguard.cli.worker:worker", "Start workers only, for a service on several machines."),
+    "keys": ("deepguard.cli.keys:keys", "Make, list and revoke keys for programs that use the API."),
+    "database": ("deepguard.cli.database:database", "Make or upgrade the service's tables, and show how they are."),
     "models": ("deepguard.cli.models:models", "List, bring and check model weights."),
     "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector."),
 }
