@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from starlette.requests import HTTPConnection
 
+from deepguard.errors import OptionError
 from deepguard.service import keys
 from deepguard.service.parts import Parts
 from deepguard.service.tables import Key, Quota, Visit, identifier, now
@@ -63,8 +64,13 @@ class Visitor:
 
 
 def install(app: FastAPI) -> None:
-    """Give the application its counters."""
-    app.state.rates = Rates(app.state.parts.settings.broker)
+    """Give the application its counters; OptionError where the rate in the settings is none."""
+    settings = app.state.parts.settings
+    try:
+        keys.check_rate(settings.rate)
+    except OptionError as error:
+        raise OptionError(f"the setting DEEPGUARD_RATE is wrong: {error}") from error
+    app.state.rates = Rates(settings.broker)
 
 
 def reader(request: Request, parts: Open) -> Visitor:

@@ -6,8 +6,10 @@ and for as long as Redis does not answer: a limit never stops the service.
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -44,7 +46,7 @@ class Rates:
 
     def take(self, rate: str, who: str) -> Allowance:
         """Count one request of `who` against a rate such as "60/minute; 1000/day"; the tightest limit answers."""
-        windows = parse_many(rate)
+        windows = _windows(rate)
         if self._redis is not None and time.monotonic() >= self._silent_until:
             try:
                 return _taken(self._redis, windows, who)
@@ -53,6 +55,11 @@ class Rates:
                 log.warning("Redis does not answer; requests are counted in memory")
         with self._lock:
             return _taken(self._memory, windows, who)
+
+
+@functools.lru_cache(maxsize=256)
+def _windows(rate: str) -> tuple[RateLimitItem, ...]:
+    return tuple(parse_many(rate))
 
 
 def _redis(broker: str) -> Storage:
@@ -69,7 +76,7 @@ def _redis(broker: str) -> Storage:
     return made
 
 
-def _taken(storage: Storage, windows: list[RateLimitItem], who: str) -> Allowance:
+def _taken(storage: Storage, windows: Iterable[RateLimitItem], who: str) -> Allowance:
     limiter = FixedWindowRateLimiter(storage)
     return min((_window(limiter, each, who) for each in windows), key=lambda seen: (seen.allowed, seen.remaining))
 
