@@ -12,12 +12,18 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
-from deepguard.errors import OptionError
+from deepguard.errors import DeepguardError, OptionError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 CONNECT_SECONDS = 5
 DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "mysql": "mysql+pymysql"}
 """The driver that comes with the installation, for addresses that name none."""
+
+
+class DatabaseDown(DeepguardError):
+    """The database did not answer, or refused."""
+
+    code = "database_down"
 
 
 class Database:

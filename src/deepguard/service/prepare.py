@@ -9,21 +9,15 @@ from collections.abc import Callable
 import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from deepguard.errors import DeepguardError, OutputError
+from deepguard.errors import OutputError
 from deepguard.service import schema
-from deepguard.service.database import Database
+from deepguard.service.database import Database, DatabaseDown
 from deepguard.service.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
 WAIT_SECONDS = 60.0
 PAUSE_SECONDS = 2.0
-
-
-class DatabaseDown(DeepguardError):
-    """The database did not answer, or refused, for a minute."""
-
-    code = "database_down"
 
 
 def prepare(

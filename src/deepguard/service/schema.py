@@ -11,9 +11,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
 
 from deepguard.errors import DeepguardError, OptionError
-from deepguard.service.database import MIGRATIONS, Database
+from deepguard.service.database import MIGRATIONS, Database, DatabaseDown
 from deepguard.service.tables import Table
 
 LOCK = 0x6465657067756172
@@ -46,6 +47,15 @@ def current(database: Database) -> str | None:
     """Return the migration that the database is at; None where it has no tables yet."""
     with database.engine.connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()
+
+
+def status(database: Database) -> str | None:
+    """Return the same; DatabaseDown where the database does not answer."""
+    try:
+        return current(database)
+    except DBAPIError as error:
+        why = str(error.orig).strip().partition("\n")[0]
+        raise DatabaseDown(f"the database {database.url.render_as_string()} cannot be used: {why}") from error
 
 
 def latest() -> str | None:
