@@ -15,7 +15,18 @@ from deepguard.service.parts import Parts
 from deepguard.service.web import faults
 
 API = "/api/v1"
-ROUTERS: tuple[str, ...] = ("metrics", "health", "uploads", "results", "keys", "docs")
+ROUTERS: tuple[str, ...] = (
+    "metrics",
+    "health",
+    "uploads",
+    "results",
+    "jobs",
+    "progress",
+    "catalogue",
+    "statistics",
+    "keys",
+    "docs",
+)
 """Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.
 
 A module may also have `install(app)`, which is called once for each application.
@@ -36,7 +47,6 @@ def make_app(parts: Parts) -> FastAPI:
         title="Deepguard",
         summary="Keeps faces out of deepfakes.",
         version=__version__,
-        root_path=parts.settings.root_path,
         # its own pages load scripts from elsewhere; see `docs`
         docs_url=None,
         redoc_url=None,
