@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from deepguard.service.figures import live_workers
@@ -64,19 +65,23 @@ def variant_of(ability: Mapping[str, Any], options: Mapping[str, Any]) -> str:
 
 
 def waiting_seconds(session: Session) -> float:
-    """Return how long a job that came now would wait until a worker is free."""
-    queued = session.scalar(select(func.sum(Job.estimate)).where(Job.state == State.QUEUED)) or 0.0
-    running = select(Job.estimate, Job.started).where(Job.state.in_((State.RUNNING, State.CANCELLING)))
-    needed = float(queued) + sum(_left(session.execute(running).tuples()))
-    return needed / max(1, len(live_workers(session)))
+    """Return how long a job that came now would wait until a worker is free; 0 where one is."""
+    before = select(func.count(), func.sum(Job.estimate)).where(Job.state == State.QUEUED)
+    count, queued = session.execute(before).one()
+    query = select(Job.estimate, Job.started).where(Job.state.in_((State.RUNNING, State.CANCELLING)))
+    running = session.execute(query).all()
+    workers = max(1, len(live_workers(session)))
+    if count == 0 and len(running) < workers:
+        return 0.0
+    return (float(queued or 0.0) + sum(_left(running))) / workers
 
 
-def _left(running: Iterable[tuple[Any, Any]]) -> Iterable[float]:
+def _left(running: Iterable[Row[float | None, datetime.datetime | None]]) -> Iterable[float]:
     moment = now()
     return (max(0.0, (seconds or 0.0) - seconds_between(started, moment)) for seconds, started in running)
 
 
 def _guessed(seconds: Mapping[str, Any], variant: str, megapixels: float) -> float:
-    known = seconds.get(variant) or seconds.get("") or next(iter(seconds.values()), (0.0, 0.0))
+    known: Sequence[float] = seconds.get(variant) or seconds.get("") or next(iter(seconds.values()), (0.0, 0.0))
     fixed, each = known
     return float(fixed) + float(each) * megapixels

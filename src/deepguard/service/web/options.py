@@ -35,7 +35,7 @@ def check_options(schema: Mapping[str, Any], options: Mapping[str, Any]) -> None
         raise Fault("option", "the options hold a number or a text that is none; give plain JSON") from error
     worst = best_match(Draft202012Validator(dict(schema)).iter_errors(dict(options)))
     if worst is not None:
-        name = ".".join(map(str, worst.absolute_path))
+        name = ".".join(each for each in worst.absolute_path if isinstance(each, str))
         raise Fault("option", _sentence(name, worst), option=name)
 
 

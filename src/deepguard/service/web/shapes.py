@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
@@ -163,6 +163,15 @@ class Page(BaseModel):
 
     jobs: list[Job] = Field(description="jobs, the newest first")
     next: str | None = Field(description="`cursor` for the next page, null after the last", examples=[None])
+
+
+class Estimate(BaseModel):
+    """How long a job would take."""
+
+    seconds: float = Field(description="seconds of work", examples=[38.0])
+    waiting_seconds: float = Field(description="seconds until a worker is free", examples=[0.0])
+    based_on: Literal["experience", "first guess"] = Field(description="on what happened here, or not yet")
+    samples: int = Field(description="how many jobs of the same kind were looked at", examples=[17])
 
 
 class Refused(BaseModel):
