@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from pathlib import Path
 
 import click
 
 from deepguard.cli.batch import Batch, Work
 from deepguard.media.files import write
+from deepguard.media.sample import sample_file
 
 
 @click.command()
@@ -37,8 +37,3 @@ def sample(folder: Path) -> Path:
     path = folder / "astronaut.png"
     write(path, sample_file().read_bytes())
     return path
-
-
-def sample_file() -> Path:
-    """Return the photo of astronaut Eileen Collins (NASA, public domain) that scikit-image carries."""
-    return Path(str(importlib.resources.files("skimage"))) / "data" / "astronaut.png"

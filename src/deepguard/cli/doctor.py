@@ -12,11 +12,11 @@ import psutil
 import torch
 
 from deepguard import __version__, api
-from deepguard.cli.demo import sample_file
 from deepguard.cli.tables import console_for, plain_table, say
 from deepguard.defences.presets import NINE
 from deepguard.errors import DeepguardError
 from deepguard.media.read import read_picture
+from deepguard.media.sample import sample_file
 from deepguard.models.roles import detectors
 from deepguard.settings import Settings
 from deepguard.types import Images
