@@ -19,6 +19,7 @@ import kombu.transport
 from kombu.transport import virtual
 
 SCHEME = "folder"
+LOOK_SECONDS = 0.25
 
 
 class Channel(virtual.Channel):
@@ -66,6 +67,10 @@ class Transport(virtual.Transport):
     driver_type = "folder"
     driver_name = "folder"
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct"]))
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        """Wait for a message in short looks: only between them a worker notices that it should stop."""
+        super().drain_events(connection, None if timeout is None else min(timeout, LOOK_SECONDS))
 
     def driver_version(self) -> str:
         """Return the layout's version."""

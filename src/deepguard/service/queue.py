@@ -25,7 +25,7 @@ def make_celery(settings: ServiceSettings) -> Celery:
     folder.register()
     options: dict[str, object] = {"polling_interval": settings.poll_seconds}
     if not settings.broker:
-        address = f"{folder.SCHEME}://"
+        address = f"{folder.SCHEME}://localhost//"
         options["folder"] = str(settings.folder / "queue")
     elif settings.broker.startswith(("redis://", "rediss://", "unix://")):
         address = settings.broker
