@@ -7,7 +7,7 @@ torch nor weights.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -44,7 +44,10 @@ class Ability:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One job as its kind sees it: the uploaded file, the user's name for it, and the options, checked."""
+    """One job as its kind sees it: the uploaded file, the user's name for it, and the options, checked.
+
+    `facts` are what the job's log should tell as well: its id, attempt and worker.
+    """
 
     file: Path
     name: str
@@ -53,6 +56,7 @@ class Work:
     shelf: Shelf
     device: torch.device
     watch: Watch
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,10 @@ class Done:
 
 class Kind(Protocol):
     """One kind of job."""
+
+    @property
+    def spans(self) -> Mapping[str, tuple[float, float]]:
+        """Stage that `watch` is told -> from which to which share of the whole job it goes, each in [0, 1]."""
 
     def ability(self, shelf: Shelf) -> Ability:
         """Return what may be asked of it, with the weights that are here."""

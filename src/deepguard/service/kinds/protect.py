@@ -1,0 +1,289 @@
+"""Protecting a photo: what may be asked, and what comes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import Any
+
+import torch
+
+from deepguard import api
+from deepguard.defences.presets import PRESETS, Preset
+from deepguard.defences.roles import Recipe, defences, options_of
+from deepguard.media.comparison import comparison
+from deepguard.media.files import protected_name
+from deepguard.media.heatmap import heatmap
+from deepguard.media.read import decode
+from deepguard.media.signatures import Container
+from deepguard.models.roles import detectors
+from deepguard.prove.report import Quality, Report
+from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds
+from deepguard.service.loaded import missing, models
+from deepguard.transforms.posting import POSTINGS
+from deepguard.types import Box, Progress
+from deepguard.weights.shelf import Shelf
+
+RESULTS = ("picture", "comparison", "heatmap", "log")
+MEDIA_TYPES: Mapping[Container, str] = MappingProxyType(
+    {
+        "JPEG": "image/jpeg",
+        "PNG": "image/png",
+        "WEBP": "image/webp",
+        "TIFF": "image/tiff",
+        "BMP": "image/bmp",
+        "HEIF": "image/heic",
+    }
+)
+LONGEST_NAME = 200
+MOST_FACES = 200
+LARGEST_SIDE = 1 << 20
+LARGEST_SEED = 2**53 - 1
+"""The largest whole number that every JSON reader keeps exactly."""
+BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "epsilon": {"exclusiveMinimum": 0, "maximum": 0.2},
+        "steps": {"minimum": 1, "maximum": 500},
+        "reach": {"minimum": 0, "maximum": 2},
+        "cells": {"minimum": 8, "maximum": 1024},
+        "jitter": {"minimum": 1, "maximum": 3},
+        "momentum": {"minimum": 0, "maximum": 1},
+    }
+)
+"""Defence option -> what protects the service from work without end; another option may be any number of its type."""
+SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {"balanced": (8.0, 30.0), "strong": (10.0, 40.0), "small-faces": (8.0, 40.0)}
+)
+"""Preset -> seconds and seconds per megapixel on two cores with one face, after docs/benchmarks.md; another preset
+takes the first one's."""
+_WORDS = {bool: "boolean", int: "integer", float: "number"}
+
+
+class Protect:
+    """Hides the faces of one photo from detectors, and measures what came of it."""
+
+    spans: Mapping[str, tuple[float, float]] = MappingProxyType(
+        {
+            "looking for faces": (0.0, 0.04),
+            "protect": (0.04, 0.78),
+            "verifying": (0.78, 0.97),
+            "writing": (0.97, 1.0),
+        }
+    )
+
+    def ability(self, shelf: Shelf) -> Ability:
+        """Return what may be asked of it, from the registries."""
+        first = next(iter(SECONDS))
+        here = defences.available(shelf)
+        return Ability(
+            name="protect",
+            summary="Protect the faces of a photo: detectors and deepfake tools fail on them.",
+            schema=_schema(shelf),
+            presets=tuple(_described(*each, shelf) for each in PRESETS.items() if each[1].defence in here),
+            seconds={name: SECONDS.get(name, SECONDS[first]) for name in ("", *PRESETS)} | {"": SECONDS[first]},
+            results=RESULTS,
+            missing=missing(shelf),
+        )
+
+    def run(self, work: Work) -> Done:
+        """Return the protected file, what shows the change, and the report."""
+        options = options_from(work.options, work.shelf)
+        api.check(options)
+        picture = decode(work.file.read_bytes(), name=work.name, limit=work.pixels)
+        loaded = models(work.shelf, work.device, options.detectors or ())
+        result = api.protect(picture, loaded, options, name=work.name, watch=work.watch)
+        name = _filename(work.name, picture.coding.container)
+        report = dataclasses.replace(result.report, output=dataclasses.replace(result.report.output, name=name))
+        made = [Made("picture", name, MEDIA_TYPES[picture.coding.container], result.data)]
+        stem = PurePosixPath(name).stem
+        work.watch(Progress("writing", 0, 3))
+        boxes = [report.faces[index - 1].box for index in report.chosen]
+        compared = comparison(result.before, result.after, boxes)
+        made.append(Made("comparison", f"{stem}.comparison.png", "image/png", compared))
+        work.watch(Progress("writing", 1, 3))
+        made.append(Made("heatmap", f"{stem}.heatmap.png", "image/png", heatmap(result.before, result.after)))
+        work.watch(Progress("writing", 2, 3))
+        made.append(Made("log", f"{stem}.json", "application/json", _log(report, work)))
+        work.watch(Progress("writing", 3, 3))
+        return Done(tuple(made), _summary(report))
+
+
+def options_from(values: Mapping[str, Any], shelf: Shelf) -> api.Options:
+    """Return the library's options for those of the API, which fit the schema."""
+    box = values.get("box")
+    known = _defence_options(shelf)
+    extra = values.get("extra", {})
+    return api.Options(
+        preset=values.get("preset", api.Options().preset),
+        defence=values.get("defence"),
+        detectors=tuple(values["detectors"]) if "detectors" in values else None,
+        epsilon=values.get("epsilon"),
+        steps=int(values["steps"]) if "steps" in values else None,
+        through=values.get("through"),
+        faces=tuple(int(number) for number in values.get("faces", ())),
+        box=Box(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) if box else None,
+        minimal=values.get("minimal", False),
+        # JSON schema counts 5.0 as an integer
+        extra={key: int(value) if known[key]["type"] == "integer" else value for key, value in extra.items()},
+        seed=int(values.get("seed", 0)),
+    )
+
+
+def _schema(shelf: Shelf) -> dict[str, Any]:
+    known = _defence_options(shelf)
+    extra = {
+        "type": "object",
+        "properties": {key: schema for key, schema in known.items() if key not in _top_level()},
+        "additionalProperties": False,
+        "default": {},
+        "description": "further options of the defence",
+    }
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            **_choices(),
+            **_places(),
+            **{key: schema for key, schema in known.items() if key in _top_level()},
+            "extra": extra,
+            "seed": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": LARGEST_SEED,
+                "default": 0,
+                "description": "of all chance; the same seed gives the same picture",
+            },
+        },
+        "additionalProperties": False,
+    }
+
+
+def _choices() -> dict[str, Any]:
+    return {
+        "preset": {
+            "enum": list(PRESETS),
+            "default": api.Options().preset,
+            "description": "named set of options; the others replace what it says",
+        },
+        "defence": {"enum": list(defences.names()), "description": "the recipe; left out: the preset's"},
+        "detectors": {
+            "type": "array",
+            "items": {"enum": list(detectors.names())},
+            "minItems": 1,
+            "uniqueItems": True,
+            "description": "detectors to hide from; left out: the usual nine, as far as their weights are here",
+        },
+        "through": {
+            "enum": ["any", "none", *POSTINGS],
+            "description": "what the picture must survive: a way of posting it, any, or none; left out: the preset's",
+        },
+    }
+
+
+def _places() -> dict[str, Any]:
+    size = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST_SIDE}
+    place = {"type": "number", "minimum": 0, "maximum": LARGEST_SIDE}
+    return {
+        "faces": {
+            "type": "array",
+            "items": {"type": "integer", "minimum": 1, "maximum": 100_000},
+            "maxItems": MOST_FACES,
+            "uniqueItems": True,
+            "default": [],
+            "description": "which faces to protect, counted from 1, left to right; empty: all",
+        },
+        "box": {
+            "type": "object",
+            "properties": {"x": place, "y": place, "width": size, "height": size},
+            "required": ["x", "y", "width", "height"],
+            "additionalProperties": False,
+            "description": "a face that is drawn by hand, in pixels of the upright picture; replaces the search",
+        },
+    }
+
+
+def _top_level() -> set[str]:
+    return {each.name for each in dataclasses.fields(api.Options)}
+
+
+def _defence_options(shelf: Shelf) -> dict[str, dict[str, Any]]:
+    """Return the JSON schema of every option that a defence here has, by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for defence in defences.available(shelf):
+        recipe = defences.create(defence, shelf, torch.device("cpu"))
+        helps = options_of(recipe)
+        for name, default in _defaults(recipe).items():
+            described: dict[str, Any] = {
+                "type": _WORDS[type(default)],
+                **BOUNDS.get(name, {}),
+                "description": helps[name],
+            }
+            if name in _top_level():
+                described["description"] += "; left out: the preset's"
+            else:
+                described["default"] = default
+            found.setdefault(name, described)
+    return found
+
+
+def _defaults(recipe: Recipe) -> dict[str, Any]:
+    helps = options_of(recipe)
+    return {each.name: each.default for each in dataclasses.fields(recipe) if each.name in helps}  # type: ignore[arg-type]
+
+
+def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
+    recipe = defences.create(chosen.defence, shelf, torch.device("cpu"))
+    values = {**_defaults(recipe), **chosen.options}
+    top = {key: value for key, value in values.items() if key in _top_level()}
+    extra = {key: value for key, value in values.items() if key not in _top_level()}
+    options = {"preset": name, "defence": chosen.defence, "through": chosen.through, **top, "extra": extra}
+    return {"name": name, "summary": chosen.summary, "options": options}
+
+
+def _filename(name: str, container: Container) -> str:
+    """Return what a browser saves the result as; the user's own name is data and may be anything."""
+    last = PurePosixPath(name.replace("\\", "/")).name or "picture"
+    path = Path(last)
+    shorter = path.stem[:LONGEST_NAME] + path.suffix[:16]
+    return protected_name(Path(shorter), container)
+
+
+def _log(report: Report, work: Work) -> bytes:
+    facts = {**work.facts, "name": work.name, "options": dict(work.options)}
+    body = {**report.as_json(), "job": facts}
+    return json.dumps(body, indent=2, ensure_ascii=False).encode("utf-8", "backslashreplace")
+
+
+def _summary(report: Report) -> dict[str, Any]:
+    versions = list(report.judgements[0].after)
+    found = {name: sum(sum(each.after[name].found) for each in report.judgements) for name in versions}
+    return {
+        "variant": report.preset,
+        "megapixels": report.input.width * report.input.height / 1e6,
+        "faces": len(report.chosen),
+        "detectors": len(report.judgements),
+        "found_before": sum(sum(each.before) for each in report.judgements),
+        "found_after": found["delivered"],
+        "found_posted": {name: count for name, count in found.items() if name != "delivered"},
+        "device": report.device,
+        "missing": list(report.missing),
+        "ssim": _worst(report.face_quality, "ssim", min),
+        "lpips": _worst(report.face_quality, "lpips", max),
+        "format": report.output.format,
+        "bytes": report.output.bytes,
+        "notes": list(report.notes),
+    }
+
+
+def _worst(qualities: Sequence[Quality], name: str, choose: Callable[[list[float]], float]) -> float | None:
+    values = [value for value in (getattr(each, name) for each in qualities) if value is not None]
+    return choose(values) if values else None
+
+
+@kinds.register("protect")
+def protect(paths: Sequence[Path], device: torch.device) -> Protect:
+    """Protect the faces of a photo."""
+    return Protect()

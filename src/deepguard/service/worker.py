@@ -1,0 +1,154 @@
+"""One worker process: takes jobs from the queue, one at a time, until it is told to stop.
+
+`python -m deepguard.service.worker --name NAME [--follow]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import platform
+import shutil
+import signal
+import threading
+import urllib.parse
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import celery.worker.state
+import structlog
+from celery.exceptions import Reject
+from celery.worker import WorkController
+from sqlalchemy.exc import SQLAlchemyError
+
+from deepguard.settings import settle_threads
+
+settle_threads()  # before torch is loaded
+
+from deepguard import api  # noqa: E402
+from deepguard.service import logs  # noqa: E402
+from deepguard.service.attempt import Bench, attempt  # noqa: E402
+from deepguard.service.guard import Guard  # noqa: E402
+from deepguard.service.parts import Parts, open_parts  # noqa: E402
+from deepguard.service.queue import TASK  # noqa: E402
+from deepguard.service.readiness import Readiness  # noqa: E402
+from deepguard.service.settings import read_settings  # noqa: E402
+from deepguard.service.supervise import follow_parent  # noqa: E402
+from deepguard.service.tidy import Tidy  # noqa: E402
+
+log = structlog.get_logger(__name__)
+
+TIDY_SECONDS = 2.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a worker and return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m deepguard.service.worker", description="Work on jobs.")
+    parser.add_argument("--name", default=f"{platform.node()}-1", help="a name of its own among all workers")
+    parser.add_argument("--follow", action="store_true", help="end when the process that started this one has gone")
+    chosen = parser.parse_args(arguments)
+    if chosen.follow:
+        follow_parent()
+    settings = read_settings()
+    logs.configure(settings, f"worker {chosen.name}")
+    parts = open_parts(settings)
+    try:
+        return serve(parts, chosen.name)
+    finally:
+        parts.database.close()
+
+
+def serve(parts: Parts, name: str) -> int:
+    """Work until SIGTERM or SIGINT; what is at hand then goes back to where it waited."""
+    device = api.device_named(parts.settings.device)
+    folder = parts.settings.folder / "work" / urllib.parse.quote(name, safe="")
+    guard = Guard(parts, name, folder)
+    bench = Bench(parts, guard, device, folder, name)
+    readiness = Readiness(parts, name, device, guard)
+    with _signals(bench.stopping, readiness.hurry), _empty(folder):
+        readiness.introduce()
+        guard.start()
+        readiness.check()
+        readiness.start()
+        threading.Thread(target=_keep_tidy, args=(parts, bench.stopping), name="tidy", daemon=True).start()
+        log.info("a worker is ready", device=str(device))
+        if not bench.stopping.is_set():
+            _consume(bench)
+        readiness.stop()
+        guard.stop()
+    log.info("a worker ends")
+    return 0
+
+
+def _consume(bench: Bench) -> None:
+    app = bench.parts.celery
+
+    @app.task(name=TASK)  # type: ignore[untyped-decorator]
+    def work(job_id: str) -> None:
+        if bench.stopping.is_set():
+            raise Reject("the worker is stopping", requeue=True)
+        try:
+            attempt(bench, job_id)
+        except SQLAlchemyError as error:
+            # the job still waits, and housekeeping will send for it
+            log.warning("a job cannot be claimed", job_id=job_id, error=type(error).__name__)
+
+    for noise in ("celery.worker.strategy", "celery.app.trace"):
+        # says of each message what the job's own lines say better
+        logging.getLogger(noise).setLevel(logging.WARNING)
+    app.finalize()
+    controller = WorkController(
+        app=app,
+        hostname=bench.name,
+        pool_cls="solo",
+        concurrency=1,
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+    )
+    controller.start()
+
+
+@contextmanager
+def _signals(stopping: threading.Event, also: Callable[[], None]) -> Iterator[None]:
+    """Stop softly at SIGTERM and SIGINT."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopping.set()
+        also()
+        # Celery's own flag; it looks at it between two messages
+        celery.worker.state.should_stop = 0
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[None]:
+    """Make the folder for what is worked on, without what a killed worker of this name left there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, mode=0o700)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_tidy(parts: Parts, stopping: threading.Event) -> None:
+    tidy = Tidy(parts)
+    while not stopping.wait(TIDY_SECONDS):
+        try:
+            tidy.step()
+        except Exception:
+            # housekeeping goes on with the next step; what is down now comes back
+            log.exception("a step of housekeeping failed")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
