@@ -11,6 +11,7 @@ import socket
 import sys
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from deepguard.errors import DeepguardError
 from deepguard.service import logs
@@ -39,7 +40,7 @@ def main() -> None:
     try:
         settings = read_settings()
         logs.configure(settings, "web")
-        server = uvicorn.Server(configured(settings))
+        server = uvicorn.Server(configured(settings, make_app(open_parts(settings))))
     except DeepguardError as error:
         sys.exit(f"deepguard: {error}")
     server.run(None if chosen.fd is None else [socket.socket(fileno=chosen.fd)])
@@ -47,13 +48,13 @@ def main() -> None:
         sys.exit(1)
 
 
-def configured(settings: ServiceSettings) -> uvicorn.Config:
-    """Return how the application is served: limits, and which proxies are believed."""
+def configured(settings: ServiceSettings, app: ASGIApp) -> uvicorn.Config:
+    """Return how an application is served: limits, and which proxies are believed."""
     return uvicorn.Config(
-        make_app(open_parts(settings)),
+        app,
         host=settings.host,
         port=settings.port,
-        root_path=settings.root_path,
+        root_path=settings.root_path.rstrip("/"),
         proxy_headers=True,
         forwarded_allow_ips=settings.proxies,
         log_config=None,
