@@ -26,6 +26,7 @@ ROUTERS: tuple[str, ...] = (
     "statistics",
     "keys",
     "docs",
+    "page",
 )
 """Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.
 

@@ -1,0 +1,163 @@
+"""How the page is drawn: templates, the visitor's language, and what is told of a job in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import jinja2
+from fastapi import Request
+from fastapi.responses import HTMLResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from deepguard import __version__
+from deepguard.service.states import ACTIVE, State
+from deepguard.service.web.app import API
+from deepguard.service.web.closing import close_after, is_unread
+from deepguard.service.words import LANGUAGES, Words, choose
+
+FOLDER = Path(__file__).parent
+STATIC = FOLDER / "static"
+LANGUAGE = "deepguard_language"
+LANGUAGE_SECONDS = 365 * 24 * 3600
+AGAIN_SECONDS = 5
+ROUNDED = 3
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(FOLDER / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+
+
+def words_of(request: Request) -> Words:
+    """Return the words in the language that the visitor asked for, now or before, or that the browser prefers."""
+    asked = request.query_params.get("lang", "")
+    kept = request.cookies.get(LANGUAGE, "")
+    return Words(choose(asked if asked in LANGUAGES else kept, request.headers.get("accept-language", "")))
+
+
+def root_of(request: Request) -> str:
+    """Return the prefix below which the service is reached, such as "/deepguard"; empty where there is none."""
+    root: str = request.app.state.parts.settings.root_path
+    return root.rstrip("/")
+
+
+def draw(request: Request, template: str, status: int = 200, refresh: int | None = None, **values: Any) -> HTMLResponse:
+    """Return a page; `refresh` is after how many seconds it is asked for again."""
+    say = words_of(request)
+    other = next(each for each in LANGUAGES if each != say.language)
+    query = {"share": request.query_params["share"]} if "share" in request.query_params else {}
+    asks = request.method in {"GET", "HEAD"}
+    common = {
+        "say": say,
+        "root": root_of(request),
+        "version": quote(__version__),
+        "refresh": refresh,
+        "other": other,
+        # relative, so that it leads back to this page below whatever prefix
+        "other_language": ("" if asks else f"{root_of(request)}/") + "?" + urlencode({"lang": other} | query),
+    }
+    text = _templates.get_template(template).render(common | values)
+    answer = (_Unread if is_unread(request) else HTMLResponse)(text, status)
+    answer.headers["Content-Language"] = say.language
+    answer.headers["Vary"] = "Accept-Language, Cookie"
+    if request.query_params.get("lang") in LANGUAGES:
+        path = root_of(request) or "/"
+        answer.set_cookie(LANGUAGE, say.language, max_age=LANGUAGE_SECONDS, path=path, samesite="lax")
+    return answer
+
+
+def fault_screen(request: Request, body: Mapping[str, Any], status: int, headers: Mapping[str, str]) -> Response:
+    """Return the page for an error that has the API's shape. It asks no database: that may be what is down."""
+    say = words_of(request)
+    code = str(body["code"])
+    passing = status in {429, 503}
+    asked = request.method == "GET"
+    answer = draw(
+        request,
+        "fault.html",
+        status,
+        AGAIN_SECONDS if asked and status == 503 else None,
+        title=say("starting.title") if code == "starting" else say("fault.title"),
+        reason=say.error(code),
+        again=passing and asked,
+        request_id=body["request_id"],
+    )
+    answer.headers.update(headers)
+    return answer
+
+
+def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dict[str, Any]:
+    """Return what the job's template shows; `job` is the API's job, as JSON."""
+    query = "?" + urlencode({"inline": "true"} | ({"share": share} if share else {}))
+    files = {
+        each["name"]: {
+            "url": f"{root}{API}/jobs/{job['id']}/results/{quote(each['name'], safe='')}{query}",
+            "filename": each["filename"],
+            "title": say(key) if say.known(key := f"result.{each['name']}") else each["filename"],
+        }
+        for each in job["results"]
+    }
+    shown = ("picture", "comparison", "heatmap")
+    return {
+        "job": job,
+        "active": job["state"] in ACTIVE,
+        "percent": round(100 * job["progress"]["share"]),
+        "stage": say(_stage_key(say, job)),
+        **{name: files.get(name) for name in shown},
+        "others": [file for name, file in files.items() if name not in shown],
+        "sentence": _sentence(say, job["summary"]),
+        "figures": _figures(say, job),
+        "reason": say.error(job["error"]["code"]) if job["error"] else say.error("error"),
+        "tested": say("result.tested", when=job["ended"][:10]) if job["ended"] else "",
+    }
+
+
+class _Unread(HTMLResponse):
+    """A page for a browser that still sends what nobody will read."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await close_after(self, receive, send)
+
+
+def _stage_key(say: Words, job: Mapping[str, Any]) -> str:
+    if job["state"] == State.QUEUED:
+        return "stage.queued"
+    # "verifying (instagram)" is told as "verifying"
+    key = f"stage.{job['progress']['stage'].partition(' (')[0]}"
+    return key if say.known(key) else "stage.working"
+
+
+def _sentence(say: Words, summary: Mapping[str, Any]) -> str:
+    """Say in words how many looked for faces and how many still find one; "" where that was not measured."""
+    before, after = summary.get("found_before"), summary.get("found_after")
+    if not before or after is None:
+        return ""
+    if summary.get("faces", 1) != 1:
+        return say(
+            "result.hidden.many", before=before, after=after, faces=summary["faces"], detectors=summary["detectors"]
+        )
+    key = "result.hidden.all" if after == 0 else "result.hidden.none" if after >= before else "result.hidden"
+    return say(key, before=before, after=after)
+
+
+def _figures(say: Words, job: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the job's figures, each as what it is and its value."""
+    summary = job["summary"]
+    told = {name: value for name, value in summary.items() if value is not None and say.known(f"figure.{name}")}
+    rows = [(say(f"figure.{name}"), _value(say, name, value)) for name, value in told.items()]
+    for name, count in summary.get("found_posted", {}).items():
+        place = say(key) if say.known(key := f"posting.{name}") else name
+        rows.append((say("figure.posted", name=place), str(count)))
+    return rows
+
+
+def _value(say: Words, name: str, value: object) -> str:
+    if name == "variant" and say.known(key := f"preset.{value}"):
+        return say(key)
+    return f"{value:.{ROUNDED}f}" if isinstance(value, float) else str(value)
