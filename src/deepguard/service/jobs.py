@@ -107,7 +107,8 @@ def end(session: Session, held: Claim, ending: Ending) -> bool:
     done = _changed(
         session,
         _moving(ending.state)
-        .where(*_of(held))
+        # a failed job may be queued again too, but not by whoever held it
+        .where(*_of(held), Job.state == State.RUNNING)
         .values(
             ended=now() if over else None,
             progress={},
