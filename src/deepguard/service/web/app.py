@@ -20,6 +20,7 @@ ROUTERS: tuple[str, ...] = (
     "health",
     "uploads",
     "results",
+    "run",
     "jobs",
     "progress",
     "catalogue",

@@ -70,6 +70,9 @@ def show(upload_id: UploadId, parts: Open, visitor: Reader) -> shapes.Upload:
 def delete(upload_id: UploadId, parts: Open, visitor: Reader) -> None:
     """Remove an upload that no job waits for or works on; results stay."""
     with parts.database.writing() as session:
+        if IDENTIFIER.fullmatch(upload_id):
+            # whoever makes a job of it at this moment locks it as well: one of the two comes first
+            session.get(Upload, upload_id, with_for_update=True)
         upload = own_upload(session, visitor, upload_id, expired=True)
         busy = select(Job.id).where(Job.upload_id == upload.id, Job.state.in_(sorted(ACTIVE))).limit(1)
         if session.scalar(busy) is not None:
