@@ -28,7 +28,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{formats} · up to {size} · up to {pixels} · removed after {hours}",
         ),
         "start.preset": ("얼마나 바꿀까요?", "How much may change?"),
-        "start.seconds": ("보통 {time}쯤 걸려요", "usually takes about {time}"),
+        "start.seconds": ("휴대폰 사진이면 {time}쯤 걸려요", "about {time} for a phone's photo"),
         "start.send": ("보호하기", "Protect it"),
         "start.many": (
             "지금 {count}건이 차례를 기다려요. 조금 더 걸릴 수 있어요.",
@@ -119,6 +119,15 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "{detectors} programs looked for {faces} faces: {before} finds in the original, {after} in the protected"
             " photo.",
         ),
+        "result.hidden.before": (
+            "얼굴을 찾는 프로그램이 원본에서도 얼굴을 찾지 못했어요.",
+            "The programs find no face in the original either.",
+        ),
+        "result.posted": (
+            "SNS에 올린 뒤처럼 다시 압축하면 {places}가 찾아요.",
+            "Compressed again as after posting, the face is found by {places}.",
+        ),
+        "result.place": ("{place} {count}개", "{count} ({place})"),
         "result.expires": ("{time} 뒤에 모두 지워요.", "Everything is removed in {time}."),
         "result.honest": (
             "이 결과는 안전을 보장하지 않아요. 여기서 시험한 프로그램에 대해서만 말하고,"

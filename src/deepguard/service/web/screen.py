@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -24,6 +24,7 @@ LANGUAGE = "deepguard_language"
 LANGUAGE_SECONDS = 365 * 24 * 3600
 AGAIN_SECONDS = 5
 ROUNDED = 3
+OF_THE_FILE = frozenset({"no_face", "input", "unreadable_image", "unsupported_image", "image_too_large", "option"})
 
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER / "templates"),
@@ -111,9 +112,10 @@ def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dic
         "stage": say(_stage_key(say, job)),
         **{name: files.get(name) for name in shown},
         "others": [file for name, file in files.items() if name not in shown],
-        "sentence": _sentence(say, job["summary"]),
+        "sentences": list(_sentences(say, job["summary"])),
         "figures": _figures(say, job),
         "reason": say.error(job["error"]["code"]) if job["error"] else say.error("error"),
+        "again": job["state"] == State.CANCELLED or (job["state"] == State.FAILED and not _by_file(job)),
         "tested": say("result.tested", when=job["ended"][:10]) if job["ended"] else "",
     }
 
@@ -133,17 +135,33 @@ def _stage_key(say: Words, job: Mapping[str, Any]) -> str:
     return key if say.known(key) else "stage.working"
 
 
-def _sentence(say: Words, summary: Mapping[str, Any]) -> str:
-    """Say in words how many looked for faces and how many still find one; "" where that was not measured."""
+def _by_file(job: Mapping[str, Any]) -> bool:
+    """Return whether a job failed because of its file: trying it again would change nothing."""
+    return job["error"] is not None and job["error"]["code"] in OF_THE_FILE
+
+
+def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
+    """Say in words how many looked for faces and how many still find one; nothing where that was not measured."""
     before, after = summary.get("found_before"), summary.get("found_after")
-    if not before or after is None:
-        return ""
-    if summary.get("faces", 1) != 1:
-        return say(
+    if before is None or after is None:
+        return
+    if before == 0:
+        yield say("result.hidden.before")
+    elif summary.get("faces", 1) != 1:
+        yield say(
             "result.hidden.many", before=before, after=after, faces=summary["faces"], detectors=summary["detectors"]
         )
-    key = "result.hidden.all" if after == 0 else "result.hidden.none" if after >= before else "result.hidden"
-    return say(key, before=before, after=after)
+    else:
+        key = "result.hidden.all" if after == 0 else "result.hidden.none" if after >= before else "result.hidden"
+        yield say(key, before=before, after=after)
+        posted = summary.get("found_posted", {})
+        if posted:
+            places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
+            yield say("result.posted", places=", ".join(places))
+
+
+def _place(say: Words, name: str) -> str:
+    return say(key) if say.known(key := f"posting.{name}") else name
 
 
 def _figures(say: Words, job: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -152,8 +170,7 @@ def _figures(say: Words, job: Mapping[str, Any]) -> list[tuple[str, str]]:
     told = {name: value for name, value in summary.items() if value is not None and say.known(f"figure.{name}")}
     rows = [(say(f"figure.{name}"), _value(say, name, value)) for name, value in told.items()]
     for name, count in summary.get("found_posted", {}).items():
-        place = say(key) if say.known(key := f"posting.{name}") else name
-        rows.append((say("figure.posted", name=place), str(count)))
+        rows.append((say("figure.posted", name=_place(say, name)), str(count)))
     return rows
 
 
