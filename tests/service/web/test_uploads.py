@@ -68,8 +68,8 @@ def nothing_kept(parts: Parts) -> bool:
     return rows(parts) == 0 and files(parts) == []
 
 
-def settled(parts: Parts, condition) -> bool:
-    until = time.monotonic() + 5
+def settled(condition, seconds: float = 5) -> bool:
+    until = time.monotonic() + seconds
     while not condition() and time.monotonic() < until:
         time.sleep(0.02)
     return condition()
@@ -289,7 +289,7 @@ def test_a_file_that_grows_over_the_limit_is_refused_at_once_and_its_sender_read
             sender.sendall(b"10000\r\n" + bytes(1 << 16) + b"\r\n")
         said = sender.recv(1 << 16)
         assert said.startswith(b"HTTP/1.1 413 ")
-    assert settled(parts, lambda: nothing_kept(parts))
+    assert settled(lambda: nothing_kept(parts))
 
 
 def test_a_sender_that_goes_on_after_its_refusal_is_cut_off(tmp_path, monkeypatch):
@@ -317,8 +317,8 @@ def test_a_sender_that_leaves_in_the_middle_leaves_nothing(tmp_path):
     with serving(app) as port:
         with socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
             sender.sendall(head(UPLOADS, 2 * len(half)) + half)
-            assert settled(parts, lambda: bool(files(parts)))
-        assert settled(parts, lambda: nothing_kept(parts))
+            assert settled(lambda: bool(files(parts)))
+        assert settled(lambda: nothing_kept(parts))
 
 
 def test_a_store_that_is_down_is_told_and_leaves_no_row(tmp_path):
