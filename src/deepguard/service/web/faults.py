@@ -79,12 +79,11 @@ class Fault(DeepguardError):
 
 
 def register(app: FastAPI) -> None:
-    """Answer every error in one shape."""
+    """Answer every error in one shape; those that nobody expected are answered by the middleware."""
     app.add_exception_handler(DeepguardError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(SQLAlchemyError, _database)
-    app.add_exception_handler(Exception, unexpected)
 
 
 def answer(request: Request, fault: Fault) -> Response:
