@@ -100,9 +100,6 @@ def end(session: Session, held: Claim, ending: Ending) -> bool:
 
     A job that somebody asked to cancel meanwhile is cancelled, however the attempt ended.
     """
-    if _changed(session, _moving(State.CANCELLED).where(*_of(held)).values(ended=now(), progress={})):
-        _note(session, held.job_id)
-        return False
     over = ending.state is not State.QUEUED
     done = _changed(
         session,
@@ -120,6 +117,9 @@ def end(session: Session, held: Claim, ending: Ending) -> bool:
     )
     if done and over:
         session.add_all(ending.results)
+        _note(session, held.job_id)
+    # asked second: a job may begin to be cancelled in between, but never cease to be
+    elif not done and _changed(session, _moving(State.CANCELLED).where(*_of(held)).values(ended=now(), progress={})):
         _note(session, held.job_id)
     return done
 
@@ -156,6 +156,9 @@ def cancel(session: Session, job: Job) -> State:
     state = session.scalar(select(Job.state).where(Job.id == job.id))
     if state == State.CANCELLING:
         return State.CANCELLING
+    if state in {State.QUEUED, State.RUNNING}:
+        # it moved between the two questions
+        return cancel(session, job)
     raise WrongState(f"the job is {state or 'gone'} and cannot be cancelled")
 
 
