@@ -111,7 +111,7 @@ def lay_out(site: str, front: Front, back: int, changes: dict[str, str]) -> Path
         **changes,
     }
     used = set()
-    for name in ("http", "common", site):
+    for name in ("upstream", "http", "common", site):
         text = (NGINX / f"{name}.conf").read_text(encoding="utf-8")
         used |= {old for old in swaps if old in text}
         for old, new in swaps.items():
@@ -124,9 +124,9 @@ def lay_out(site: str, front: Front, back: int, changes: dict[str, str]) -> Path
     places = "".join(
         f"{each}_temp_path {folder}/{each};" for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
+    includes = "".join(f"include {folder}/{name}.conf; " for name in ("upstream", "http", site))
     main.write_text(
-        f"{user} daemon off; pid {folder}/pid; worker_processes 1; events {{ }}\n"
-        f"http {{ {places} include {folder}/http.conf; include {folder}/{site}.conf; }}\n"
+        f"{user} daemon off; pid {folder}/pid; worker_processes 1; events {{ }}\nhttp {{ {places} {includes} }}\n"
     )
     return main
 
