@@ -14,12 +14,15 @@ from fastapi import FastAPI, WebSocket
 from sqlalchemy import func, select, update
 from starlette.concurrency import run_in_threadpool
 from starlette.testclient import TestClient, WebSocketDenialResponse
+from tests.service.servers import redis_server
 
 from deepguard.errors import OptionError
 from deepguard.service import keys
+from deepguard.service.database import Database
 from deepguard.service.parts import Parts
 from deepguard.service.tables import Key, Quota, Upload, Visit, now
 from deepguard.service.web import access
+from deepguard.service.web import rates as rates_module
 from deepguard.service.web.access import Admin, Owner, Reader, Visitor
 from deepguard.service.web.app import Open, make_app
 from deepguard.service.web.faults import Fault
@@ -333,6 +336,23 @@ def test_while_redis_is_silent_requests_are_counted_in_memory_and_do_not_wait(
     assert not rates.take("2/minute", "somebody").allowed, "Redis is not asked again for a while"
 
 
+def test_processes_that_share_redis_count_together_and_go_on_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates_module, "SILENT_SECONDS", 0.0)
+    with redis_server() as server:
+        one, other = Rates(server.url), Rates(server.url)
+        assert [each.take("3/hour", "somebody").remaining for each in (one, other, one)] == [2, 1, 0]
+        refused = other.take("3/hour", "somebody")
+        assert not refused.allowed
+        assert 3500 < refused.reset <= 3600
+        server.stop()
+        began = time.monotonic()
+        assert one.take("3/hour", "somebody").remaining == 2, "memory begins anew"
+        assert time.monotonic() - began < 2
+        server.start()
+        assert one.take("3/hour", "somebody").remaining == 2, "this Redis kept nothing either"
+        assert other.take("3/hour", "somebody").remaining == 1
+
+
 def test_the_quota_ends_the_day_and_says_when_there_is_more(parts: Parts) -> None:
     with browser(settled(parts, jobs_per_day=2)) as client:
         assert [client.post("/test/job").status_code for _ in range(2)] == [200, 200]
@@ -384,7 +404,7 @@ def test_what_is_not_committed_is_not_spent(parts: Parts) -> None:
         access.spend(session, visitor)
 
 
-def race(parts: Parts, *, visitors: int, each: int, most: int) -> int:
+def race(database: Database, *, visitors: int, each: int, most: int) -> int:
     """Let visitors behind one address spend at the same time; return how many jobs were allowed."""
     everybody = [Visitor(f"visit:{n}", frozenset({"jobs"}), "", most, "addr:one") for n in range(visitors)]
 
@@ -392,7 +412,7 @@ def race(parts: Parts, *, visitors: int, each: int, most: int) -> int:
         allowed = 0
         for _ in range(each):
             try:
-                with parts.database.writing() as session:
+                with database.writing() as session:
                     access.spend(session, visitor)
                 allowed += 1
             except Fault:
@@ -403,9 +423,9 @@ def race(parts: Parts, *, visitors: int, each: int, most: int) -> int:
         return sum(pool.map(spends, everybody))
 
 
-def test_requests_that_race_spend_no_more_than_the_quota(parts: Parts) -> None:
-    assert race(parts, visitors=8, each=5, most=20) == 20
-    with parts.database.reading() as session:
+def test_requests_that_race_spend_no_more_than_the_quota(any_database: Database) -> None:
+    assert race(any_database, visitors=8, each=5, most=20) == 20
+    with any_database.reading() as session:
         used = {row.owner: row.used for row in session.scalars(select(Quota))}
     assert used.pop("addr:one") == 20 == sum(used.values())
 
