@@ -76,7 +76,9 @@ def attempt(bench: Bench, job_id: str) -> State | None:
         start = time.monotonic()
         with bench.guard.beating(held):
             state = _Attempt(bench, job, held).run()
-        log.info("a job ends", kind=job.kind, state=state, seconds=round(time.monotonic() - start, 3))
+        log.info(
+            "a job ends", kind=job.kind, state=state or "does not count", seconds=round(time.monotonic() - start, 3)
+        )
         return state
 
 
@@ -98,13 +100,12 @@ class _Attempt:
 
     def run(self) -> State | None:
         """Work, and write down what came of it."""
-        ending, rows = self._outcome()
-        counted = self._ended(ending, rows)
-        if counted is False or (counted and ending.state is not State.DONE):
+        ended = self._ended(*self._outcome())
+        if ended is None or ended.state is not State.DONE:
             self._remove()
-        if counted and ending.code == Interrupted.code:
+        if ended is not None and ended.code == Interrupted.code:
             self._pass_on()
-        return ending.state if counted else None
+        return None if ended is None else ended.state
 
     def _outcome(self) -> tuple[Ending, Rows]:
         """Return how the work ended, whatever happened."""
@@ -189,28 +190,31 @@ class _Attempt:
             self._bench.stopping.wait(pause)
             pause = min(2 * pause, PAUSES[1])
 
-    def _ended(self, ending: Ending, rows: Rows) -> bool | None:
-        """Write the ending; return whether it counts, None where the database kept that to itself.
+    def _ended(self, ending: Ending, rows: Rows) -> Ending | None:
+        """Write the ending and return the one that counts, None where none does.
 
-        What else goes wrong, as with figures that a database refuses, ends the job as failed.
+        What a database refuses, as figures that are no JSON, ends the job as failed.
         """
         start = time.monotonic()
         pause = PAUSES[0]
         while True:
             try:
-                return self._written(ending, rows)
+                return ending if self._written(ending, rows) else None
             except (OperationalError, InterfaceError, PoolTimeout) as error:
                 log.warning("the end of a job cannot be written", error=type(error).__name__, pause=pause)
+                stopping = self._bench.stopping.is_set()
+                if time.monotonic() - start > (LAST_PATIENCE if stopping else PATIENCE):
+                    break
+                time.sleep(pause)
+                pause = min(2 * pause, PAUSES[1])
             except SQLAlchemyError:
                 log.exception("the end of a job was refused")
                 if ending.state is State.FAILED:
-                    return None
+                    break
                 ending, rows = Ending(State.FAILED, "internal", UNEXPECTED), ()
-            stopping = self._bench.stopping.is_set()
-            if time.monotonic() - start > (LAST_PATIENCE if stopping else PATIENCE):
-                return None
-            time.sleep(pause)
-            pause = min(2 * pause, PAUSES[1])
+        # an answer may have been lost on its way, so the files stay for housekeeping to judge
+        self._keys.clear()
+        return None
 
     def _written(self, ending: Ending, rows: Rows) -> bool:
         with self._parts.database.writing() as session:

@@ -69,8 +69,8 @@ class Protect:
         {
             "looking for faces": (0.0, 0.04),
             "protect": (0.04, 0.78),
-            "verifying": (0.78, 0.97),
-            "writing": (0.97, 1.0),
+            "verifying": (0.78, 0.95),
+            "writing": (0.95, 1.0),
         }
     )
 
