@@ -63,9 +63,10 @@ class Ticker:
 
     def tick(self, session: Session) -> None:
         """Move the service's time on, in a transaction that writes."""
+        row = _read(session)
+        # after the row was read, which may have waited for others: it must not seem to be seen before it was written
         wall, at = self._wall(), self._steady()
         settled = self._agree(wall, at)
-        row = _read(session)
         if row is None:
             session.add(Clock(id=ONLY, time=wall, wall=wall, settled=True))
             session.flush()
