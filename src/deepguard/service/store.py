@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,10 +76,12 @@ class Store:
             await obstore.put_async(self._objects, key, counted(), chunk_size=5 * CHUNK, max_concurrency=PARTS_AT_ONCE)
         return size
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write bytes under `key`, whole or not at all."""
+    def put(self, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
+        """Write bytes under `key`, whole or not at all; a bucket tells `headers` to those whom it delivers them to."""
+        # a folder keeps none, and delivers nothing itself
+        attributes = None if self.folder else dict(headers or {})
         with _translated(key):
-            obstore.put(self._objects, key, data)
+            obstore.put(self._objects, key, data, attributes=attributes)
 
     def get(self, key: str) -> bytes:
         """Return an object's bytes."""

@@ -5,23 +5,28 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as Tree
 
+import httpx
 import psutil
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
-from tests.service.web.test_uploads import picture, send
+from tests.service.web.serving import part
+from tests.service.web.test_uploads import FORM, picture, send
 
 from deepguard.service import jobs
+from deepguard.service.disposition import disposition
 from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.states import State
 from deepguard.service.tables import Job, Result, Table, Visit, identifier, now
-from deepguard.service.web import addresses, results
+from deepguard.service.web import addresses
 from deepguard.service.web.app import make_app
 from deepguard.service.web.faults import Fault
 
@@ -119,7 +124,7 @@ def test_a_korean_name_is_given_whole_and_in_ascii(client, job):
 
 @pytest.mark.parametrize("name", ["a\r\nSet-Cookie: x=1", 'a"; filename="b', "a\\b", "100%41.jpg"])
 def test_a_name_cannot_leave_its_place_in_the_header(name):
-    said = results.disposition(name, inline=False)
+    said = disposition(name, inline=False)
     assert said.isascii()
     assert said.isprintable()
     assert said.count('"') == 2
@@ -172,58 +177,87 @@ def test_results_of_a_deleted_job_are_not_found(client, parts, job):
     assert client.get(at(job, "results/picture")).status_code == 404
 
 
-def test_a_bucket_that_browsers_reach_delivers_results_itself(tmp_path):
+def in_a_bucket(tmp_path: Path, endpoint: str, **settings: str) -> tuple[Parts, Job]:
+    """Open parts over a bucket, with a finished job whose result lies there, or would."""
     parts = open_parts(
         ServiceSettings(
             home=tmp_path,
             _env_file=None,
-            store="s3://bucket",
-            s3_endpoint="http://127.0.0.1:9",
-            s3_public="http://photos.example",
+            store="s3://photos/guard",
+            s3_endpoint=endpoint,
             s3_key="key",
             s3_secret="secret",
+            **settings,
         )
     )
     Table.metadata.create_all(parts.database.engine)
     job = jobs.new_job(id=identifier(), kind="protect", owner="x", name="", upload_id="", options={}, expires=now())
     job.state = State.DONE
-    result = {
-        "filename": "a.jpg",
-        "media_type": "image/jpeg",
-        "size": 1,
-        "sha256": "0" * 64,
-        "key": "results/j/1/picture",
-    }
-    job.results.append(Result(name="picture", position=0, **result))
+    sized = {"filename": "여름.jpg", "media_type": "image/jpeg", "size": 4, "sha256": "0" * 64}
+    job.results.append(Result(name="picture", position=0, key=f"results/{job.id}/1/picture", **sized))
     with parts.database.writing() as session:
         session.add(job)
+    return parts, job
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """The address of an S3-compatible server with a bucket called photos."""
+    # it turns warnings of its own parts on when it is imported
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - slow to import
+
+        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+        server.start()
+    host, port = server.get_host_and_port()
+    # the server takes every signature, none too
+    assert httpx.put(f"http://{host}:{port}/photos").status_code == 200
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_a_bucket_that_browsers_reach_delivers_results_itself_under_their_names(tmp_path, bucket):
+    parts, job = in_a_bucket(tmp_path, bucket, s3_public=bucket)
+    kept = {"Content-Type": "image/jpeg", "Content-Disposition": disposition("여름.jpg", inline=False)}
+    parts.store.put(f"results/{job.id}/1/picture", b"seen", kept)
     with TestClient(make_app(parts)) as client:
         given = client.get(at(job, "results/picture"), params={"share": job.share}, follow_redirects=False)
     assert given.status_code == 307
-    assert given.headers["location"].startswith("http://photos.example/bucket/results/j/1/picture?")
-    assert "X-Amz-Signature" in given.headers["location"]
     assert given.headers["cache-control"] == "private, no-store"
+    address = given.headers["location"]
+    assert address.startswith(f"{bucket}/photos/guard/results/{job.id}/1/picture?")
+    assert "X-Amz-Signature=" in address
+    delivered = httpx.get(address)
+    assert delivered.content == b"seen"
+    assert {name: delivered.headers[name] for name in kept} == kept
+
+
+def test_a_bucket_that_browsers_do_not_reach_is_read_by_the_service(tmp_path, bucket):
+    parts, job = in_a_bucket(tmp_path, bucket)
+    parts.store.put(f"results/{job.id}/1/picture", b"seen")
+    with TestClient(make_app(parts)) as client:
+        given = client.get(at(job, "results/picture"), params={"share": job.share}, follow_redirects=False)
+    assert (given.status_code, given.content) == (200, b"seen")
+
+
+def test_an_upload_goes_into_a_bucket_whole_and_what_is_refused_leaves_nothing_there(tmp_path, bucket):
+    parts, _ = in_a_bucket(tmp_path, bucket)
+    large = picture("BMP", (1900, 1100))
+    with TestClient(make_app(parts)) as client:
+        made = send(client, large).json()["id"]
+        assert parts.store.get(f"uploads/{made}") == large
+        cut = part("file", large, "a.bmp")
+        assert client.post("/api/v1/uploads", content=cut, headers=FORM).status_code == 400
+        assert [each.key for each in parts.store.everything("uploads")] == [f"uploads/{made}"]
+        assert client.delete(f"/api/v1/uploads/{made}").status_code == 204
+        assert list(parts.store.everything("uploads")) == []
 
 
 def test_a_store_that_is_down_is_told(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    parts = open_parts(
-        ServiceSettings(home=tmp_path, _env_file=None, store="s3://bucket", s3_endpoint=endpoint, s3_key="k")
-    )
-    Table.metadata.create_all(parts.database.engine)
-    job = jobs.new_job(id=identifier(), kind="protect", owner="x", name="", upload_id="", options={}, expires=now())
-    job.state = State.DONE
-    result = {
-        "filename": "a.jpg",
-        "media_type": "image/jpeg",
-        "size": 1,
-        "sha256": "0" * 64,
-        "key": "results/j/1/picture",
-    }
-    job.results.append(Result(name="picture", position=0, **result))
-    with parts.database.writing() as session:
-        session.add(job)
+    parts, job = in_a_bucket(tmp_path, endpoint)
     with TestClient(make_app(parts)) as client:
         given = client.get(at(job, "results/picture"), params={"share": job.share})
     assert (given.status_code, given.json()["code"]) == (503, "store_down")

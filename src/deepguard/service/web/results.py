@@ -6,7 +6,6 @@ import datetime
 import io
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 import segno
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -14,6 +13,7 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from deepguard.service.disposition import disposition
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
 from deepguard.service.store import ObjectMissing
@@ -121,13 +121,6 @@ async def delivered(
             "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
         },
     )
-
-
-def disposition(filename: str, *, inline: bool) -> str:
-    """Return the Content-Disposition of a file, with its name in ASCII for old clients and whole (RFC 6266)."""
-    plain = "".join(each if each.isascii() and each.isprintable() and each not in '"\\%' else "_" for each in filename)
-    whole = "" if plain == filename else f"; filename*=UTF-8''{quote(filename, safe='')}"
-    return f'{"inline" if inline else "attachment"}; filename="{plain}"{whole}'
 
 
 def holds_already(request: Request, result: Result) -> bool:
