@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
 from deepguard.service import jobs
+from deepguard.service.disposition import disposition
 from deepguard.service.guard import Guard
 from deepguard.service.jobs import Claim, Ending, JobGone
 from deepguard.service.kinds.roles import Done, Made, Work, kinds
@@ -169,7 +170,11 @@ class _Attempt:
         for position, each in enumerate(made):
             key = f"results/{self._held.job_id}/{self._held.attempt}/{each.name}"
             self._keys.append(key)
-            self._parts.store.put(key, each.data)
+            headers = {
+                "Content-Type": each.media_type,
+                "Content-Disposition": disposition(each.filename, inline=False),
+            }
+            self._parts.store.put(key, each.data, headers)
             digest = hashlib.sha256(each.data).hexdigest()
             size = len(each.data)
             columns = {"filename": each.filename, "media_type": each.media_type, "size": size, "sha256": digest}
