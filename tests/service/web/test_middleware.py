@@ -8,6 +8,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +127,13 @@ def test_a_request_is_one_line_with_its_pattern_and_without_what_a_caller_wrote(
     }
     for word in ("grandmother", "hush", "curious", "testclient"):
         assert word not in json.dumps(line)
+
+
+def test_every_field_of_a_request_is_documented(client: TestClient, lines: list[Line]) -> None:
+    client.get("/test/things/1/a")
+    page = Path(__file__).parents[3] / "docs" / "reference" / "logs.md"
+    fields = set(re.findall(r"^\| `(\w+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+    assert fields >= set(requests(lines)[0])
 
 
 def test_an_address_that_is_not_there_has_no_pattern(client: TestClient, lines: list[Line]) -> None:
