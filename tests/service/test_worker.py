@@ -8,7 +8,7 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -275,7 +275,7 @@ def test_a_storage_that_is_away_for_a_moment_costs_only_time(
 def test_a_storage_that_stays_away_puts_the_job_back(
     parts: Parts, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(self: Store, key: str, data: bytes) -> None:
+    def away(self: Store, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
         raise StoreDown("away")
 
     register(monkeypatch, "odd", lambda work: done())
@@ -292,10 +292,10 @@ def test_a_full_disk_fails_the_job_and_leaves_no_part_of_it(
 ) -> None:
     put = Store.put
 
-    def full(self: Store, key: str, data: bytes) -> None:
+    def full(self: Store, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
         if key.endswith("/second"):
             raise StoreFull("the disk is full; the operator must make room")
-        put(self, key, data)
+        put(self, key, data, headers)
 
     register(monkeypatch, "odd", lambda work: done("first", "second"))
     job_id = queued(parts, b"x", "odd")
