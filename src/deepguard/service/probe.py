@@ -35,6 +35,14 @@ class Finding:
     value: Any = None
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question on its way: its answer, and when it was asked on the steady clock."""
+
+    answer: Future[Any]
+    begun: float
+
+
 class Unwell(DeepguardError):
     """A part answers, but with something that is not well."""
 
@@ -53,24 +61,22 @@ class Probe:
         self._kept = kept
         self._limit = limit
         self._lock = threading.Lock()
-        self._asked: Future[Any] | None = None
-        self._begun = 0.0
+        self._asked: Asked | None = None
         self._last: Finding | None = None
 
-    def begin(self) -> None:
-        """Ask, unless somebody just did."""
+    def begin(self) -> Asked:
+        """Ask, unless an answer is still to come or still good."""
         with self._lock:
-            if self._asked is not None and not self._is_over(self._asked):
-                return
-            self._asked, self._begun = Future(), time.monotonic()
-            threading.Thread(target=_run, args=(self._ask, self._asked), name=f"ask-{self.name}", daemon=True).start()
+            if self._asked is None or self._is_over(self._asked):
+                self._asked = Asked(Future(), time.monotonic())
+                arguments = (self._ask, self._asked.answer)
+                threading.Thread(target=_run, args=arguments, name=f"ask-{self.name}", daemon=True).start()
+            return self._asked
 
-    def finding(self) -> Finding:
+    def finding(self, asked: Asked) -> Finding:
         """Return what was found, at the latest when the time is over."""
-        self.begin()
-        asked = self._asked
         try:
-            value = asked.result(max(0.0, self._begun + self._limit - time.monotonic())) if asked else None
+            value = asked.answer.result(max(0.0, asked.begun + self._limit - time.monotonic()))
         except TimeoutError:
             return self._noted(False, f"no answer in {self._limit:g} seconds")
         except DeepguardError as error:
@@ -81,8 +87,8 @@ class Probe:
             return self._noted(False, f"it does not answer ({type(error).__name__})")
         return self._noted(True, "well", value)
 
-    def _is_over(self, asked: Future[Any]) -> bool:
-        return asked.done() and time.monotonic() - self._begun >= self._kept
+    def _is_over(self, asked: Asked) -> bool:
+        return asked.answer.done() and time.monotonic() - asked.begun >= self._kept
 
     def _noted(self, ok: bool, what: str, value: Any = None) -> Finding:
         with self._lock:
@@ -103,9 +109,8 @@ def probes_of(parts: Parts) -> dict[str, Probe]:
 
 def findings(probes: Mapping[str, Probe]) -> dict[str, Finding]:
     """Return what all of them found; they are asked side by side."""
-    for probe in probes.values():
-        probe.begin()
-    return {name: probe.finding() for name, probe in probes.items()}
+    asked = {name: probe.begin() for name, probe in probes.items()}
+    return {name: probe.finding(asked[name]) for name, probe in probes.items()}
 
 
 def _select(parts: Parts) -> None:
