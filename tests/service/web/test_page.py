@@ -1,0 +1,465 @@
+"""The plain page: every state in both languages, without scripts, and nothing of a user's taken for markup."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from PIL import Image
+from sqlalchemy import select
+
+from deepguard import errors
+from deepguard.service import attempt, guard, jobs, keys, leases, queue, store, tracking
+from deepguard.service.parts import Parts, open_parts
+from deepguard.service.settings import ServiceSettings
+from deepguard.service.states import State
+from deepguard.service.tables import Job, Result, Table, Upload, Visit, Worker, now
+from deepguard.service.web.access import COOKIE
+from deepguard.service.web.app import make_app
+from deepguard.service.web.faults import STATUS
+from deepguard.service.words import ERRORS, LANGUAGES, WORDS, Words, choose
+
+HTML = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "en"}
+KOREAN = HTML | {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
+TOKEN = "a visitor's token"
+HOSTILE = '<script>alert("x")</script>.jpg'
+PRESETS = ("balanced", "strong", "small-faces", "brand-new")
+ABILITY = {
+    "name": "protect",
+    "summary": "protects",
+    "schema": {
+        "type": "object",
+        "properties": {"preset": {"enum": list(PRESETS), "default": "balanced"}},
+        "additionalProperties": False,
+    },
+    "presets": [{"name": name, "summary": f"about {name}", "options": {}} for name in PRESETS],
+    "seconds": {"": [8, 30]},
+    "results": ["picture"],
+    "missing": {},
+}
+
+
+def employ(parts: Parts) -> None:
+    with parts.database.writing() as session:
+        session.add(Worker(name="w", host="h", pid=1, version="1", abilities={"protect": ABILITY}))
+
+
+def enter(parts: Parts, client: httpx.Client) -> str:
+    """Make the browser a visit and return the owner that it is."""
+    with parts.database.writing() as session:
+        visit = Visit(id="00000000-0000-0000-0000-000000000001", token_hash=keys.hashed(TOKEN))
+        session.add(visit)
+    client.cookies.set(COOKIE, TOKEN)
+    return f"visit:{visit.id}"
+
+
+def give(parts: Parts, owner: str, state: State, **columns: Any) -> str:
+    """Write down a job in a state and return its id."""
+    later = now() + datetime.timedelta(hours=23)
+    upload = Upload(
+        id="00000000-0000-0000-0000-00000000000a", owner=owner, name=HOSTILE, container="JPEG", size=1, sha256="0",
+        created=now(), expires=later,
+    )  # fmt: skip
+    job = jobs.new_job(kind="protect", owner=owner, name=HOSTILE, upload_id=upload.id, options={}, expires=later)
+    job.id, job.state = "00000000-0000-0000-0000-00000000000b", state
+    for name, value in columns.items():
+        setattr(job, name, value)
+    with parts.database.writing() as session:
+        session.add_all([upload, job])
+    return job.id
+
+
+def photo() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 30), "grey").save(file, "JPEG")
+    return file.getvalue()
+
+
+def words(answer: httpx.Response) -> str:
+    """Return the text of a page, as it is read."""
+    text = re.sub(r"<head>.*?</head>", "", answer.text, flags=re.S)
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+class Markup(HTMLParser):
+    """What a page is made of: its tags with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for each, attributes in self.tags if each == tag]
+
+
+def test_the_form_shows_its_limits_before_a_file_is_chosen(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    page = client.get("/", headers=HTML)
+    assert page.status_code == 200
+    text = words(page)
+    for promise in (
+        "64 MB",
+        "50 megapixels",
+        "24 hours",
+        "JPEG, PNG, WebP, TIFF, BMP, HEIC",
+        "does not stop every tool",
+    ):
+        assert promise in text
+    assert text.index("64 MB") < text.index("How much may change?")
+    korean = words(client.get("/", headers=KOREAN))
+    for promise in ("64 MB까지", "5,000만 화소까지", "24시간 뒤에", "모든 도구를 막지는 못하고"):
+        assert promise in korean
+
+
+def test_the_cards_are_the_presets_that_workers_published(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    page = client.get("/", headers=HTML)
+    radios = [each for each in Markup(page.text).all("input") if each["type"] == "radio"]
+    assert [each["value"] for each in radios] == list(PRESETS)
+    assert ["checked" in each for each in radios] == [True, False, False, False]
+    # one that the words do not know yet says what its worker says
+    assert "about brand-new" in words(page)
+
+
+def test_a_picture_is_taken_without_scripts_and_leads_to_its_job(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    answer = client.post(
+        "/", files={"file": (HOSTILE, photo(), "image/jpeg")}, data={"preset": "strong"}, headers=HTML,
+        follow_redirects=False,
+    )  # fmt: skip
+    assert answer.status_code == 303
+    page = client.get(answer.headers["location"], headers=HTML)
+    assert page.status_code == 200
+    assert "Waiting for its turn" in words(page)
+    assert any(each.get("http-equiv") == "refresh" for each in Markup(page.text).all("meta"))
+    with parts.database.reading() as session:
+        job = session.scalars(select(Job)).one()
+        assert job.options == {"preset": "strong"}
+        assert parts.store.holds(f"uploads/{job.upload_id}")
+    assert parts.sender.check() == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "preset", "status", "sentence"),
+    [
+        (b"", "balanced", 415, "This is no photo, or a damaged one"),
+        (b"MZ" + bytes(200), "balanced", 415, "This is no photo, or a damaged one"),
+        (b"GIF89a" + bytes(200), "balanced", 415, "cannot be protected"),
+        (photo(), "no-such", 422, "Something is missing or does not fit"),
+        (b"\xff\xd8\xff" + bytes(3000), "balanced", 413, "The file is too large"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_refused_is_answered_with_a_page_that_says_what_to_do(
+    tmp_path: Path, client: httpx.Client, app: FastAPI, file: bytes, preset: str, status: int, sentence: str
+) -> None:
+    parts = app.state.parts
+    object.__setattr__(parts, "settings", parts.settings.model_copy(update={"upload_bytes": 2000}))
+    employ(parts)
+    answer = client.post("/", files={"file": ("a.jpg", file)}, data={"preset": preset}, headers=HTML)
+    assert answer.status_code == status
+    assert answer.headers["content-type"].startswith("text/html")
+    assert sentence in words(answer)
+    with parts.database.reading() as session:
+        assert session.scalars(select(Upload)).all() == []
+    assert list(parts.store.everything()) == []
+
+
+def test_before_the_first_worker_the_page_says_that_it_is_getting_ready(client: httpx.Client) -> None:
+    page = client.get("/", headers=HTML)
+    assert page.status_code == 200
+    assert "Getting ready" in words(page)
+    assert not Markup(page.text).all("form")
+    assert any(each.get("http-equiv") == "refresh" for each in Markup(page.text).all("meta"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_a_page_in_both_languages(
+    parts: Parts, client: httpx.Client, state: State, language: str
+) -> None:
+    code = {"error_code": "no_face", "error_message": "x"} if state is State.FAILED else {}
+    job_id = give(parts, enter(parts, client), state, **code)
+    page = client.get(f"/jobs/{job_id}", headers=HTML, params={"lang": language})
+    assert page.status_code == 200
+    text = words(page)
+    assert Words(language)(f"job.{state}") in text
+    assert Markup(page.text).all("html") == [{"lang": language}]
+    if state is State.FAILED:
+        assert Words(language).error("no_face") in text
+    active = state in {State.QUEUED, State.RUNNING, State.CANCELLING}
+    assert any(each.get("http-equiv") == "refresh" for each in Markup(page.text).all("meta")) == active
+
+
+def test_a_file_name_is_text_and_never_markup(parts: Parts, client: httpx.Client) -> None:
+    job_id = give(parts, enter(parts, client), State.RUNNING)
+    page = client.get(f"/jobs/{job_id}", headers=HTML)
+    assert not Markup(page.text).all("script")
+    assert "&lt;script&gt;" in page.text
+    assert HOSTILE in words(page)
+
+
+def test_progress_tells_the_share_each_detector_and_the_time_left(parts: Parts, client: httpx.Client) -> None:
+    progress = {
+        "stage": "verifying (instagram)", "done": 1, "total": 4, "share": 0.374, "seconds_left": 92.0,
+        "detectors": {"retinaface": True, "mtcnn": False},
+    }  # fmt: skip
+    job_id = give(parts, enter(parts, client), State.RUNNING, progress=progress)
+    page = client.get(f"/jobs/{job_id}", headers=HTML)
+    [bar] = Markup(page.text).all("progress")
+    assert (bar["value"], bar["max"]) == ("37", "100")
+    text = words(page)
+    assert "about 2 min left" in text
+    assert "checking the saved photo" in text
+    assert re.search(r"retinaface \S+ still sees the face", text)
+    assert re.search(r"mtcnn \S+ no longer sees it", text)
+
+
+def done(parts: Parts, owner: str, **summary: Any) -> str:
+    facts = {"variant": "balanced", "faces": 1, "detectors": 9, "found_before": 9, "found_after": 0}
+    job_id = give(parts, owner, State.DONE, ended=now(), summary=facts | summary)
+    with parts.database.writing() as session:
+        for place, name in enumerate(("picture", "comparison", "heatmap", "log")):
+            key = f"results/{job_id}/1/{name}"
+            parts.store.put(key, name.encode())
+            session.add(
+                Result(
+                    job_id=job_id, name=name, position=place, filename=f"{name}.bin", media_type="image/png",
+                    size=len(name), sha256="0" * 64, key=key,
+                )
+            )  # fmt: skip
+    return job_id
+
+
+def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, client: httpx.Client) -> None:
+    job_id = done(parts, enter(parts, client))
+    page = client.get(f"/jobs/{job_id}", headers=HTML)
+    markup = Markup(page.text)
+    pictures = [str(each["src"]) for each in markup.all("img") if "results" in str(each["src"])]
+    downloads = {each["download"]: str(each["href"]) for each in markup.all("a") if "download" in each}
+    assert [each.partition("?")[0].rpartition("/")[2] for each in pictures] == ["comparison", "heatmap"]
+    assert sorted(map(str, downloads)) == ["log.bin", "picture.bin"]
+    assert client.get(downloads["picture.bin"]).content == b"picture"
+    assert client.get(pictures[0]).headers["content-disposition"].startswith("inline")
+    [primary] = [each for each in markup.all("a") if "primary" in str(each.get("class"))]
+    assert primary["download"] == "picture.bin"
+
+
+@pytest.mark.parametrize(
+    ("summary", "sentence"),
+    [
+        ({}, "9 programs found the face in the original; in the protected photo none of them does."),
+        ({"found_after": 2}, "9 programs found the face in the original; in the protected photo 2 still do."),
+        ({"found_after": 9}, "All 9 programs still find the face in the protected photo."),
+        ({"found_before": 0}, "The programs find no face in the original either."),
+        ({"faces": 3, "found_before": 20, "found_after": 4}, "9 programs looked for 3 faces: 20 finds in the original"),
+        ({"found_posted": {"instagram": 1, "other": 2}}, "the face is found by 1 (Instagram), 2 (other)."),
+    ],
+)
+def test_a_result_is_told_in_plain_words_and_never_called_safe(
+    parts: Parts, client: httpx.Client, summary: dict[str, Any], sentence: str
+) -> None:
+    text = words(client.get(f"/jobs/{done(parts, enter(parts, client), **summary)}", headers=HTML))
+    assert sentence in text
+    assert "This result is no guarantee of safety." in text
+    assert "Everything is removed in 23 hours." in text
+
+
+def test_whoever_has_the_link_sees_the_result_and_can_change_nothing(parts: Parts, client: httpx.Client) -> None:
+    job_id = done(parts, "visit:somebody-else")
+    assert client.get(f"/jobs/{job_id}", headers=HTML).status_code == 404
+    with parts.database.reading() as session:
+        share = session.get_one(Job, job_id).share
+    page = client.get(f"/jobs/{job_id}", params={"share": share}, headers=HTML)
+    assert page.status_code == 200
+    markup = Markup(page.text)
+    assert not markup.all("form")
+    for address in [str(each["href"]) for each in markup.all("a") if "download" in each]:
+        assert client.get(address).status_code == 200
+    for act in ("cancel", "retry", "delete"):
+        assert client.post(f"/jobs/{job_id}/{act}", headers=HTML, params={"share": share}).status_code == 404
+
+
+def test_the_buttons_cancel_try_again_and_delete(parts: Parts, client: httpx.Client) -> None:
+    job_id = give(parts, enter(parts, client), State.QUEUED)
+
+    def press(act: str) -> str:
+        forms = [each["action"] for each in Markup(client.get(f"/jobs/{job_id}", headers=HTML).text).all("form")]
+        assert f"/jobs/{job_id}/{act}" in forms
+        answer = client.post(f"/jobs/{job_id}/{act}", headers=HTML, follow_redirects=False)
+        assert answer.status_code == 303
+        return words(client.get(answer.headers["location"], headers=HTML))
+
+    assert "Cancelled" in press("cancel")
+    assert "Waiting for its turn" in press("retry")
+    press("cancel")
+    assert "The photo and its results are removed." in press("delete")
+    assert client.get(f"/jobs/{job_id}", headers=HTML).status_code == 404
+
+
+def test_a_button_that_comes_too_late_shows_the_job_as_it_is_now(parts: Parts, client: httpx.Client) -> None:
+    job_id = done(parts, enter(parts, client))
+    answer = client.post(f"/jobs/{job_id}/cancel", headers=HTML)
+    assert answer.status_code == 200
+    assert "Done" in words(answer)
+
+
+def test_a_failure_because_of_the_file_offers_no_second_try(parts: Parts, client: httpx.Client) -> None:
+    job_id = give(parts, enter(parts, client), State.FAILED, error_code="no_face", error_message="x")
+    forms = [each["action"] for each in Markup(client.get(f"/jobs/{job_id}", headers=HTML).text).all("form")]
+    assert forms == [f"/jobs/{job_id}/delete"]
+
+
+def test_another_sites_form_is_refused_with_a_page(parts: Parts, client: httpx.Client) -> None:
+    job_id = give(parts, enter(parts, client), State.QUEUED)
+    headers = HTML | {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
+    answer = client.post(f"/jobs/{job_id}/cancel", headers=headers)
+    assert answer.status_code == 403
+    assert "This did not come from this page" in words(answer)
+
+
+def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(client: httpx.Client) -> None:
+    for path in ("/nothing", "/jobs/nothing", "/static/nothing.css", "/static/..%2fpage.py"):
+        page = client.get(path, headers=HTML)
+        assert page.status_code == 404
+        assert "There is nothing here." in words(page)
+        assert client.get(path).json()["code"] == "not_found"
+    assert client.get("/api/v1/jobs/nothing", headers=HTML).json()["code"] == "not_found"
+
+
+def test_a_database_that_is_down_has_a_page_that_opens_itself_again(tmp_path: Path, parts: Parts) -> None:
+    made = make_app(
+        open_parts(ServiceSettings(home=tmp_path, database="postgresql://u:secret@127.0.0.1:1/none", _env_file=None))
+    )
+    from tests.service.web.conftest import TestClient  # noqa: PLC0415 - there its warning is silenced
+
+    with TestClient(made, raise_server_exceptions=False) as client:
+        page = client.get("/", headers=HTML | {"Cookie": f"{COOKIE}={TOKEN}"})
+    assert page.status_code == 503
+    assert "does not answer now" in words(page)
+    assert "secret" not in page.text
+    assert page.headers["Retry-After"]
+    assert any(each.get("http-equiv") == "refresh" for each in Markup(page.text).all("meta"))
+
+
+def test_below_a_prefix_every_address_begins_with_it(tmp_path: Path) -> None:
+    parts = open_parts(ServiceSettings(home=tmp_path, root_path="/deepguard", _env_file=None))
+    Table.metadata.create_all(parts.database.engine)
+    from tests.service.web.conftest import TestClient  # noqa: PLC0415 - there its warning is silenced
+
+    with TestClient(make_app(parts), raise_server_exceptions=False) as client:
+        employ(parts)
+        job_id = done(parts, enter(parts, client))
+        addresses: set[str] = set()
+        for path in ("/", f"/jobs/{job_id}", "/nothing"):
+            page = client.get(path, headers=HTML)
+            for _, attributes in Markup(page.text).tags:
+                addresses |= {str(attributes[name]) for name in ("href", "src", "action") if attributes.get(name)}
+        answer = client.post("/", files={"file": ("a.jpg", photo())}, headers=HTML, follow_redirects=False)
+    assert answer.headers["location"].startswith("/deepguard/jobs/")
+    assert len(addresses) > 8
+    # what begins with ? or # is relative to the page itself
+    assert [each for each in addresses if not each.startswith(("/deepguard/", "?", "#"))] == []
+
+
+def test_nothing_of_the_page_needs_more_than_the_strict_policy_allows(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    page = client.get("/", headers=HTML)
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    for text in (page.text, client.get(f"/jobs/{done(parts, enter(parts, client))}", headers=HTML).text):
+        markup = Markup(text)
+        assert not markup.all("script")
+        assert not markup.all("style")
+        for _, attributes in markup.tags:
+            assert not [name for name in attributes if name == "style" or name.startswith("on")]
+        for attributes in [*markup.all("link"), *markup.all("img")]:
+            assert str(attributes.get("href") or attributes.get("src")).startswith("/")
+    [sheet] = [str(each["href"]) for each in Markup(page.text).all("link") if each["rel"] == "stylesheet"]
+    style = client.get(sheet)
+    assert style.headers["content-type"].startswith("text/css")
+    assert "http" not in style.text
+    assert "max-age" in style.headers["cache-control"]
+
+
+def test_the_language_that_was_asked_for_stays(client: httpx.Client) -> None:
+    assert Markup(client.get("/", headers=HTML).text).all("html") == [{"lang": "en"}]
+    assert Markup(client.get("/?lang=ko", headers=HTML).text).all("html") == [{"lang": "ko"}]
+    assert Markup(client.get("/", headers=HTML).text).all("html") == [{"lang": "ko"}]
+    assert Markup(client.get("/?lang=xx", headers=HTML).text).all("html") == [{"lang": "ko"}]
+
+
+@pytest.mark.parametrize(
+    ("asked", "accepted", "expected"),
+    [
+        ("", "", "ko"),
+        ("", "ko-KR,ko;q=0.9,en;q=0.8", "ko"),
+        ("", "en-GB,en;q=0.9,ko;q=0.8", "en"),
+        ("", "fr-FR,fr;q=0.9", "en"),
+        ("", "fr, ko;q=0.3, en;q=0", "ko"),
+        ("", "en;q=x, ko", "ko"),
+        ("en", "ko", "en"),
+        ("de", "ko", "ko"),
+    ],
+)
+def test_a_browsers_language_is_taken_where_it_is_here(asked: str, accepted: str, expected: str) -> None:
+    assert choose(asked, accepted) == expected
+
+
+def test_both_languages_have_every_sentence_with_the_same_gaps() -> None:
+    gap, hangul = re.compile(r"{(\w+)}"), re.compile("[가-힣]")
+    for key, (korean, english) in {**WORDS, **{f"error {code}": pair for code, pair in ERRORS.items()}}.items():
+        assert korean, key
+        assert english, key
+        assert set(gap.findall(korean)) == set(gap.findall(english)), key
+        if key not in {"other_language", "result.place"}:
+            assert hangul.search(korean), key
+            assert not hangul.search(english), key
+
+
+def test_every_error_that_can_happen_has_words_in_both_languages() -> None:
+    raised = {
+        value.code
+        for module in (errors, attempt, guard, jobs, leases, queue, store, tracking)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, errors.DeepguardError)
+    }
+    # one goes back to where it waited and is never shown
+    assert (set(STATUS) | raised | {jobs.LOST}) - {"interrupted"} <= set(ERRORS)
+    assert {"worker_lost", "over_time", "over_memory"} <= set(ERRORS)
+
+
+def test_templates_use_only_words_that_exist() -> None:
+    folder = Path(__file__).parents[3] / "src" / "deepguard" / "service" / "web"
+    sources = [*(folder / "templates").glob("*.html"), folder / "page.py", folder / "screen.py"]
+    used = {key for file in sources for key in re.findall(r'say\("([\w .-]+)"[,)]', file.read_text(encoding="utf-8"))}
+    assert len(used) > 30
+    assert used <= set(WORDS)
+    for file in (folder / "templates").glob("*.html"):
+        assert not re.search("[가-힣]", file.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "korean", "english"),
+    [
+        (0, "1초", "1 s"),
+        (59, "59초", "59 s"),
+        (95, "2분", "2 min"),
+        (3600, "1시간", "1 hour"),
+        (86400, "24시간", "24 hours"),
+    ],
+)
+def test_times_are_told_in_units_that_suit_them(seconds: float, korean: str, english: str) -> None:
+    assert (Words("ko").duration(seconds), Words("en").duration(seconds)) == (korean, english)
