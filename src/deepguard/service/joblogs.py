@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ def _content(parts: Parts, row: Row[Any]) -> bytes:
 
 
 def _write(file: Path, content: bytes) -> None:
-    hidden = file.with_name(f".{file.name}.{os.getpid()}")
+    hidden = file.with_name(f".{file.name}.{uuid.uuid4().hex}")
     try:
         hidden.write_bytes(content)
         hidden.replace(file)
@@ -90,5 +91,7 @@ def _remove(folder: Path, most: int) -> None:
     for name in copies[: max(0, len(copies) - most)]:
         (folder / name).unlink(missing_ok=True)
     for hidden in folder.glob(".*.json.*"):
-        if time.time() - hidden.stat().st_mtime > STALE_SECONDS:
-            hidden.unlink(missing_ok=True)
+        # another process may have finished it meanwhile
+        with suppress(FileNotFoundError):
+            if time.time() - hidden.stat().st_mtime > STALE_SECONDS:
+                hidden.unlink()

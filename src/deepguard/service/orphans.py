@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 
@@ -99,17 +101,26 @@ class Orphans:
         """Remove the empty folders that jobs left; one in which something appears meanwhile stays."""
         if self._parts.store.folder is None:
             return
-        for pattern in ("results/*/*", "results/*"):
-            for folder in self._parts.store.folder.glob(pattern):
-                if folder.is_dir() and time.time() - folder.stat().st_mtime >= self._patience:
-                    _remove_if_empty(folder)
+        for name, inner, _ in os.walk(self._parts.store.folder / "results", topdown=False):
+            for each in inner:
+                # not empty after all, or another process was faster
+                with suppress(OSError):
+                    folder = Path(name, each)
+                    if time.time() - folder.stat().st_mtime >= self._patience:
+                        folder.rmdir()
 
 
 def _staged(folder: Path) -> Iterator[Stored]:
     """Yield the files that are not whole yet, or never will be."""
-    for file in folder.rglob("*#*"):
-        if STAGED.fullmatch(file.name) and file.is_file():
-            facts = file.stat()
+    # the walk passes over folders that go meanwhile
+    for name, _, files in os.walk(folder):
+        for each in filter(STAGED.fullmatch, files):
+            file = Path(name, each)
+            try:
+                facts = file.stat()
+            except FileNotFoundError:
+                # its writer is done with it
+                continue
             written = datetime.datetime.fromtimestamp(facts.st_mtime, datetime.UTC)
             yield Stored(file.relative_to(folder).as_posix(), facts.st_size, written)
 
@@ -127,10 +138,3 @@ def _wanted(session: Session, keys: Sequence[str]) -> set[str]:
     )
     active = {(job_id, attempt) for job_id, attempt in session.execute(running)}
     return wanted | {key for key, of in results.items() if of in active}
-
-
-def _remove_if_empty(folder: Path) -> None:
-    try:
-        folder.rmdir()
-    except OSError:
-        return
