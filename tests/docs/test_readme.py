@@ -32,8 +32,8 @@ def blocks(page: Path, *languages: str) -> list[str]:
 
 def commands(page: Path) -> list[list[str]]:
     """The words after `deepguard` of every line that calls it, without comments."""
-    words = [shlex.split(line, comments=True) for block in blocks(page, "", "sh") for line in block.splitlines()]
-    return [call[1:] for call in words if call and call[0] == "deepguard"]
+    lines = [line for block in blocks(page, "", "sh") for line in block.replace("\\\n", " ").splitlines()]
+    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("deepguard ")]
 
 
 CALLS = [(page, call) for page in PAGES for call in commands(page)]
