@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
+import anyio
 import structlog
 from fastapi import APIRouter, FastAPI, Query, WebSocket
 from sqlalchemy import select
@@ -163,7 +164,7 @@ async def progress(
             return shapes.job_shape(session, readable_job(session, visitor, job_id, share), websocket, visitor.owner)
 
     await websocket.accept()
-    with poller.watching(job_id) as watch, contextlib.suppress(WebSocketDisconnect):
+    with poller.watching(job_id) as watch:
         await _while_there(websocket, _Feed(websocket, read, watch))
 
 
@@ -208,22 +209,18 @@ class _Feed:
 
 async def _while_there(websocket: WebSocket, feed: _Feed) -> None:
     """Run a feed to its end and close, or stop it when the other side leaves."""
-    feeding = asyncio.create_task(feed.run())
-    leaving = asyncio.create_task(_left(websocket))
-    try:
-        await asyncio.wait({feeding, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if feeding.done():
-            await _close(websocket, feeding.result())
-    finally:
-        for task in (feeding, leaving):
-            task.cancel()
-        await asyncio.gather(feeding, leaving, return_exceptions=True)
+    async with anyio.create_task_group() as group:
+        group.start_soon(_leave, websocket, group.cancel_scope)
+        with contextlib.suppress(WebSocketDisconnect):
+            await _close(websocket, await feed.run())
+        group.cancel_scope.cancel()
 
 
-async def _left(websocket: WebSocket) -> None:
+async def _leave(websocket: WebSocket, feeding: anyio.CancelScope) -> None:
     # what the other side says does not matter, only that it goes
     while (await websocket.receive())["type"] != "websocket.disconnect":
         continue
+    feeding.cancel()
 
 
 async def _close(websocket: WebSocket, fault: Fault | None) -> None:
