@@ -38,6 +38,7 @@ from deepguard.service.database import Database
 from deepguard.service.guard import OVER_MEMORY, OVER_TIME
 from deepguard.service.kinds.roles import Work
 from deepguard.service.parts import Parts
+from deepguard.service.readiness import Readiness
 from deepguard.service.states import State
 from deepguard.service.store import Store, StoreDown, StoreFull
 from deepguard.service.tables import Job, Outcome
@@ -64,6 +65,27 @@ def face() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(data.astronaut()[20:200, 120:320])).save(buffer, "JPEG", quality=92)
     return buffer.getvalue()
+
+
+def test_every_kind_of_database_carries_a_job_through(any_parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    def act(work: Work) -> attempts.Done:
+        for step in range(3):
+            work.watch(Progress("odd", step, 3, (("mtcnn", True),), 5.0))
+        seen.append(job_of(any_parts, job_id).progress["stage"])
+        return done("text", variant="balanced", megapixels=0.5, found_before=1, found_after=0)
+
+    seen: list[str] = []
+    register(monkeypatch, "odd", act)
+    job_id = queued(any_parts, b"x", "odd")
+    bench = bench_in(any_parts)
+    Readiness(any_parts, "one", bench.device, bench.guard).check()
+    assert attempt(bench, job_id) is State.DONE
+    assert seen == ["odd"]
+    job = job_of(any_parts, job_id)
+    assert (job.state, [each.name for each in job.results]) == ("done", ["text"])
+    row = worker_of(any_parts, "one")
+    assert row is not None
+    assert row.ready
 
 
 def never(work: Work) -> attempts.Done:
@@ -407,6 +429,21 @@ def test_a_killed_workers_job_is_finished_by_another_one(parts: Parts) -> None:
     assert (job.attempt, job.losses, job.worker) == (2, 1, "second")
     assert result_keys(parts) == sorted(each.key for each in job.results)
     assert len(job.results) == 2
+
+
+def test_a_worker_takes_its_jobs_from_redis_and_hands_them_back_through_it(tmp_path: Path, redis_url: str) -> None:
+    parts = parts_in(tmp_path, broker=redis_url)
+    short, long = queued(parts, b"x", "slow", steps=2), queued(parts, b"x", "slow", steps=5000)
+    for job_id in (short, long):
+        parts.sender.send(job_id)
+    with worker(parts, DEEPGUARD_BROKER=redis_url) as process:
+        wait_for(lambda: job_of(parts, long).progress.get("done", 0) > 5)
+        process.terminate()
+        assert process.wait(10) == 0
+    assert job_of(parts, short).state == "done"
+    assert (job_of(parts, long).state, job_of(parts, long).losses) == ("queued", 0)
+    assert parts.sender.check() == 1
+    parts.database.close()
 
 
 def test_a_real_worker_that_is_asked_to_stop_hands_its_job_back_and_ends_well(parts: Parts) -> None:

@@ -245,8 +245,8 @@ def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
 
 def _filename(name: str, container: Container) -> str:
     """Return what a browser saves the result as; the user's own name is data and may be anything."""
-    last = PurePosixPath(name.replace("\\", "/")).name or "picture"
-    path = Path(last)
+    last = PurePosixPath(name.replace("\\", "/")).name
+    path = Path("".join(letter for letter in last if letter.isprintable()) or "picture")
     shorter = path.stem[:LONGEST_NAME] + path.suffix[:16]
     return protected_name(Path(shorter), container)
 

@@ -1,0 +1,251 @@
+"""Protecting a photo as a job: what may be asked, and what comes of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deepguard import api
+from deepguard.defences.facepoison import FacePoison
+from deepguard.defences.presets import PRESETS
+from deepguard.defences.roles import options_of
+from deepguard.errors import OptionError, WeightsMissing
+from deepguard.models.roles import detectors
+from deepguard.service.kinds.protect import options_from
+from deepguard.service.kinds.roles import Ability, Done, Work, kinds
+from deepguard.transforms.posting import POSTINGS
+from deepguard.types import Box, Progress, ignore
+from deepguard.weights.shelf import Shelf
+
+CPU = torch.device("cpu")
+FEW = {"detectors": ["mtcnn"], "steps": 2, "through": "none"}
+
+
+@pytest.fixture(scope="module")
+def ability(empty_shelf: Shelf) -> Ability:
+    return kinds.create("protect", empty_shelf, CPU).ability(empty_shelf)
+
+
+@pytest.fixture(scope="module")
+def checker(ability: Ability) -> Callable[[Any], bool]:
+    return jsonschema.Draft202012Validator(ability.schema).is_valid
+
+
+@pytest.fixture(scope="module")
+def face(astronaut: torch.Tensor) -> Image.Image:
+    pixels = (astronaut[0].permute(1, 2, 0) * 255).byte().numpy()[20:200, 120:320]
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def worked(
+    folder: Path,
+    shelf: Shelf,
+    image: Image.Image,
+    container: str = "JPEG",
+    name: str = "me.jpg",
+    watch: Callable[[Progress], None] = ignore,
+    **options: Any,
+) -> Done:
+    file = folder / "upload"
+    image.save(file, container)
+    facts = {"id": "an id", "attempt": 1}
+    work = Work(file, name, {**FEW, **options}, 10**7, shelf, CPU, watch, facts)
+    return kinds.create("protect", shelf, CPU).run(work)
+
+
+@pytest.fixture(scope="module")
+def told() -> list[Progress]:
+    return []
+
+
+@pytest.fixture(scope="module")
+def done(face: Image.Image, empty_shelf: Shelf, told: list[Progress], tmp_path_factory: pytest.TempPathFactory) -> Done:
+    return worked(tmp_path_factory.mktemp("work"), empty_shelf, face, watch=told.append)
+
+
+def test_the_schema_offers_what_the_registries_hold(ability: Ability) -> None:
+    options = ability.schema["properties"]
+    assert set(options) == {each.name for each in dataclasses.fields(api.Options)}
+    assert options["preset"]["enum"] == list(PRESETS)
+    assert options["detectors"]["items"]["enum"] == list(detectors.names())
+    assert options["through"]["enum"] == ["any", "none", *POSTINGS]
+    asked_of_the_defence = set(options["extra"]["properties"]) | {"epsilon", "steps", "minimal"}
+    assert asked_of_the_defence == set(options_of(FacePoison))
+    assert all(option["description"] for option in options.values())
+    assert all("default" in option for option in options["extra"]["properties"].values())
+
+
+def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(ability: Ability) -> None:
+    assert [each["name"] for each in ability.presets] == list(PRESETS)
+    strong = next(each for each in ability.presets if each["name"] == "strong")
+    assert strong["options"]["epsilon"] == pytest.approx(12 / 255)
+    assert strong["options"]["extra"]["reach"] == pytest.approx(0.45)
+    assert set(ability.seconds) == {"", *PRESETS}
+    assert ability.results == ("picture", "comparison", "heatmap", "log")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"preset": "strong", "faces": [1, 2], "seed": 7},
+        {"steps": 500, "epsilon": 0.2, "minimal": True, "extra": {"reach": 0.5, "cells": 64}},
+        {"box": {"x": 1, "y": 2.5, "width": 10, "height": 20}},
+    ],
+)
+def test_what_makes_sense_is_allowed(checker: Callable[[Any], bool], options: dict[str, Any]) -> None:
+    assert checker(options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stepz": 5},
+        {"steps": 0},
+        {"steps": 501},
+        {"steps": 2.5},
+        {"steps": "5"},
+        {"epsilon": 0},
+        {"epsilon": 0.21},
+        {"preset": "weak"},
+        {"detectors": []},
+        {"detectors": ["nobody"]},
+        {"through": "carrier pigeon"},
+        {"faces": [0]},
+        {"faces": list(range(1, 202))},
+        {"box": {"x": 1, "y": 2, "width": 0, "height": 20}},
+        {"box": {"x": 1, "y": 2, "width": 5}},
+        {"extra": {"jitter": 1e9}},
+        {"extra": {"cells": 10**9}},
+        {"extra": {"surrogates": 1}},
+        {"seed": -1},
+        {"seed": 2**64},
+        {"minimal": 1},
+    ],
+)
+def test_what_is_unknown_or_would_never_end_is_refused(checker: Callable[[Any], bool], options: dict[str, Any]) -> None:
+    assert not checker(options)
+
+
+def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
+    given = {
+        "preset": "strong",
+        "defence": "facepoison",
+        "detectors": ["mtcnn"],
+        "epsilon": 0.1,
+        "steps": 5.0,
+        "through": "half",
+        "faces": [2.0, 1],
+        "box": {"x": 1, "y": 2, "width": 30, "height": 40},
+        "minimal": True,
+        "extra": {"cells": 64.0, "reach": 1},
+        "seed": 3.0,
+    }
+    box = Box(1, 2, 31, 42)
+    extra = {"cells": 64, "reach": 1}
+    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.1, 5, "half", (2, 1), box, True, extra, 3)
+    found = options_from(given, empty_shelf)
+    assert found == wanted
+    assert all(type(each) is int for each in (found.steps, *found.faces, found.extra["cells"], found.seed))
+    assert options_from({}, empty_shelf) == api.Options()
+
+
+def test_the_results_are_the_picture_what_shows_the_change_and_the_log(done: Done, face: Image.Image) -> None:
+    assert [each.name for each in done.made] == ["picture", "comparison", "heatmap", "log"]
+    picture, compared, heat, log = done.made
+    assert (picture.filename, picture.media_type) == ("me.protected.jpg", "image/jpeg")
+    with Image.open(io.BytesIO(picture.data)) as opened:
+        assert (opened.format, opened.size) == ("JPEG", face.size)
+    with Image.open(io.BytesIO(heat.data)) as opened:
+        assert (opened.format, opened.size) == ("PNG", face.size)
+        assert np.asarray(opened).any()
+    with Image.open(io.BytesIO(compared.data)) as opened:
+        assert opened.format == "PNG"
+    names = [each.filename for each in done.made]
+    assert names[1:] == ["me.protected.comparison.png", "me.protected.heatmap.png", "me.protected.json"]
+    body = json.loads(log.data)
+    assert body["schema"] == "deepguard/protect-report/1"
+    assert body["output"]["name"] == "me.protected.jpg"
+    assert body["job"] == {"id": "an id", "attempt": 1, "name": "me.jpg", "options": FEW}
+
+
+def test_the_summary_is_what_a_list_shows(done: Done) -> None:
+    report = json.loads(done.made[3].data)
+    summary = done.summary
+    assert (summary["variant"], summary["faces"], summary["format"], summary["device"]) == (
+        "balanced",
+        1,
+        "JPEG",
+        "cpu",
+    )
+    assert summary["megapixels"] == pytest.approx(0.036)
+    assert summary["bytes"] == len(done.made[0].data)
+    assert summary["found_before"] == sum(sum(each["before"]) for each in report["judgements"]) == 1
+    after = [each["after"] for each in report["judgements"]]
+    assert summary["found_after"] == sum(sum(each["delivered"]["found"]) for each in after)
+    assert set(summary["found_posted"]) == {"instagram", "kakaotalk"}
+    assert summary["ssim"] == report["face_quality"][0]["ssim"]
+    assert summary["lpips"] is None
+    json.dumps(summary, allow_nan=False)
+
+
+def test_its_stages_are_those_of_its_spans_and_fill_the_whole(told: list[Progress], done: Done) -> None:
+    spans = kinds.create("protect", Shelf(Path()), CPU).spans
+    assert {each.stage.partition(" (")[0] for each in told} == set(spans)
+    edges = list(spans.values())
+    assert edges[0][0] == 0
+    assert edges[-1][1] == 1
+    assert all(before[1] == after[0] for before, after in itertools.pairwise(edges))
+    assert any(each.seconds for each in told)
+    assert any(each.found for each in told)
+
+
+@pytest.mark.parametrize(
+    ("container", "name", "wanted", "media_type"),
+    [
+        ("PNG", "a.png", "a.protected.png", "image/png"),
+        ("WEBP", "holiday.jpg", "holiday.protected.webp", "image/webp"),
+        ("PNG", "../../etc/passwd", "passwd.protected.png", "image/png"),
+        ("PNG", "C:\\photos\\me.PNG", "me.protected.PNG", "image/png"),
+        ("PNG", "", "picture.protected.png", "image/png"),
+        ("PNG", "사진 1.png", "사진 1.protected.png", "image/png"),
+        ("PNG", "a\x00b\n.png", "ab.protected.png", "image/png"),
+        ("PNG", "x" * 250 + ".png", "x" * 200 + ".protected.png", "image/png"),
+    ],
+)
+def test_results_are_named_after_the_file_and_its_content(
+    tmp_path: Path, empty_shelf: Shelf, face: Image.Image, container: str, name: str, wanted: str, media_type: str
+) -> None:
+    drawn = {"x": 60, "y": 60, "width": 30, "height": 30}
+    picture = worked(tmp_path, empty_shelf, face, container, name, steps=1, box=drawn).made[0]
+    assert (picture.filename, picture.media_type) == (wanted, media_type)
+
+
+def test_what_the_library_refuses_passes_on(tmp_path: Path, empty_shelf: Shelf, face: Image.Image) -> None:
+    with pytest.raises(OptionError, match="there is no face 9"):
+        worked(tmp_path, empty_shelf, face, faces=[9])
+    with pytest.raises(WeightsMissing, match="models pull yunet"):
+        worked(tmp_path, empty_shelf, face, detectors=["mtcnn", "yunet"])
+
+
+def test_what_a_watcher_raises_stops_the_work(tmp_path: Path, empty_shelf: Shelf, face: Image.Image) -> None:
+    class Enough(Exception):
+        pass
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "writing":
+            raise Enough
+
+    with pytest.raises(Enough):
+        worked(tmp_path, empty_shelf, face, watch=stop)
