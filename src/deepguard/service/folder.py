@@ -68,9 +68,11 @@ class Transport(virtual.Transport):
     driver_name = "folder"
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct"]))
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(self, connection: Any, **kwargs: Any) -> None:
         """Wait for a message in short looks: only between them a worker notices that it should stop."""
-        super().drain_events(connection, None if timeout is None else min(timeout, LOOK_SECONDS))
+        if kwargs.get("timeout") is not None:
+            kwargs["timeout"] = min(kwargs["timeout"], LOOK_SECONDS)
+        super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
 
     def driver_version(self) -> str:
         """Return the layout's version."""
