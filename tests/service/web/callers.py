@@ -118,7 +118,7 @@ def put(parts: Parts, owner: str, state: State = State.QUEUED, **columns: Any) -
     job = jobs.new_job(id=job_id, owner=owner, **values)
     job.state = state
     if state is not State.QUEUED:
-        job.attempt, job.worker, job.started = 1, "worker", now()
+        job.attempt, job.worker, job.started = 1, "worker", values.get("started") or now()
     if state is State.DONE:
         key = f"results/{job_id}/1/picture"
         parts.store.put(key, b"picture")

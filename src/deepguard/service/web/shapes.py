@@ -170,7 +170,9 @@ class Estimate(BaseModel):
 
     seconds: float = Field(description="seconds of work", examples=[38.0])
     waiting_seconds: float = Field(description="seconds until a worker is free", examples=[0.0])
-    based_on: Literal["experience", "first guess"] = Field(description="on what happened here, or not yet")
+    based_on: Literal["experience", "first guess"] = Field(
+        description="on what happened here, or not yet", examples=["experience"]
+    )
     samples: int = Field(description="how many jobs of the same kind were looked at", examples=[17])
 
 
