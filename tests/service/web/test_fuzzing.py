@@ -88,6 +88,10 @@ def hold(case: Case, app: FastAPI) -> None:
         value = str(case.path_parameters[name])
         if len(value) % 3 == 0 and name != "key_id":
             case.path_parameters[name] = known[name][len(value) // 3 % len(known[name])]
+    if isinstance(case.body, dict) and isinstance(case.body.get("upload"), str):
+        case.body["upload"] = known["upload_id"][0]
+        if len(str(case.body.get("kind"))) % 2:
+            case.body["kind"] = "find"
     if case.path.startswith("/api/v1/run") or "wait" in (case.query or {}):
         case.query = {**(case.query or {}), "wait": 0}
     answer = case.call(headers={"Authorization": f"Bearer {app.state.token}"})
