@@ -16,16 +16,14 @@ from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import select
 
-from deepguard import errors
-from deepguard.service import attempt, guard, jobs, keys, leases, queue, store, tracking
+from deepguard.service import jobs, keys
 from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.states import State
 from deepguard.service.tables import Job, Result, Table, Upload, Visit, Worker, now
 from deepguard.service.web.access import COOKIE
 from deepguard.service.web.app import make_app
-from deepguard.service.web.faults import STATUS
-from deepguard.service.words import ERRORS, LANGUAGES, WORDS, Words, choose
+from deepguard.service.words import LANGUAGES, Words
 
 HTML = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "en"}
 KOREAN = HTML | {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
@@ -182,6 +180,14 @@ def test_before_the_first_worker_the_page_says_that_it_is_getting_ready(client: 
     assert "Getting ready" in words(page)
     assert not Markup(page.text).all("form")
     assert any(each.get("http-equiv") == "refresh" for each in Markup(page.text).all("meta"))
+
+
+def test_where_no_worker_protects_there_is_no_form(parts: Parts, client: httpx.Client) -> None:
+    with parts.database.writing() as session:
+        session.add(Worker(name="w", host="h", pid=1, version="1", abilities={"find": ABILITY | {"name": "find"}}))
+    page = client.get("/", headers=HTML)
+    assert page.status_code == 200
+    assert "Getting ready" in words(page)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -399,67 +405,3 @@ def test_the_language_that_was_asked_for_stays(client: httpx.Client) -> None:
     assert Markup(client.get("/?lang=ko", headers=HTML).text).all("html") == [{"lang": "ko"}]
     assert Markup(client.get("/", headers=HTML).text).all("html") == [{"lang": "ko"}]
     assert Markup(client.get("/?lang=xx", headers=HTML).text).all("html") == [{"lang": "ko"}]
-
-
-@pytest.mark.parametrize(
-    ("asked", "accepted", "expected"),
-    [
-        ("", "", "ko"),
-        ("", "ko-KR,ko;q=0.9,en;q=0.8", "ko"),
-        ("", "en-GB,en;q=0.9,ko;q=0.8", "en"),
-        ("", "fr-FR,fr;q=0.9", "en"),
-        ("", "fr, ko;q=0.3, en;q=0", "ko"),
-        ("", "en;q=x, ko", "ko"),
-        ("en", "ko", "en"),
-        ("de", "ko", "ko"),
-    ],
-)
-def test_a_browsers_language_is_taken_where_it_is_here(asked: str, accepted: str, expected: str) -> None:
-    assert choose(asked, accepted) == expected
-
-
-def test_both_languages_have_every_sentence_with_the_same_gaps() -> None:
-    gap, hangul = re.compile(r"{(\w+)}"), re.compile("[가-힣]")
-    for key, (korean, english) in {**WORDS, **{f"error {code}": pair for code, pair in ERRORS.items()}}.items():
-        assert korean, key
-        assert english, key
-        assert set(gap.findall(korean)) == set(gap.findall(english)), key
-        if key not in {"other_language", "result.place"}:
-            assert hangul.search(korean), key
-            assert not hangul.search(english), key
-
-
-def test_every_error_that_can_happen_has_words_in_both_languages() -> None:
-    raised = {
-        value.code
-        for module in (errors, attempt, guard, jobs, leases, queue, store, tracking)
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, errors.DeepguardError)
-    }
-    # one goes back to where it waited and is never shown
-    assert (set(STATUS) | raised | {jobs.LOST}) - {"interrupted"} <= set(ERRORS)
-    assert {"worker_lost", "over_time", "over_memory"} <= set(ERRORS)
-
-
-def test_templates_use_only_words_that_exist() -> None:
-    folder = Path(__file__).parents[3] / "src" / "deepguard" / "service" / "web"
-    sources = [*(folder / "templates").glob("*.html"), folder / "page.py", folder / "screen.py"]
-    used = {key for file in sources for key in re.findall(r'say\("([\w .-]+)"[,)]', file.read_text(encoding="utf-8"))}
-    assert len(used) > 30
-    assert used <= set(WORDS)
-    for file in (folder / "templates").glob("*.html"):
-        assert not re.search("[가-힣]", file.read_text(encoding="utf-8"))
-
-
-@pytest.mark.parametrize(
-    ("seconds", "korean", "english"),
-    [
-        (0, "1초", "1 s"),
-        (59, "59초", "59 s"),
-        (95, "2분", "2 min"),
-        (3600, "1시간", "1 hour"),
-        (86400, "24시간", "24 hours"),
-    ],
-)
-def test_times_are_told_in_units_that_suit_them(seconds: float, korean: str, english: str) -> None:
-    assert (Words("ko").duration(seconds), Words("en").duration(seconds)) == (korean, english)

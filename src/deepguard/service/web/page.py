@@ -10,6 +10,7 @@ from fastapi import APIRouter, FastAPI, Path, Query, Request
 from fastapi.responses import FileResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
+from deepguard.errors import OptionError
 from deepguard.media.signatures import SUPPORTED
 from deepguard.service import estimates
 from deepguard.service import jobs as moves
@@ -62,7 +63,8 @@ def start(request: Request, parts: Open, visitor: Reader, removed: bool = False)
     with parts.database.reading() as session:
         try:
             ability: Mapping[str, Any] = catalogue.ability(session, KIND)
-        except Fault:
+        except (Fault, OptionError):
+            # no worker has reported, or none that protects
             ability = {"presets": ()}
         seconds = {
             each["name"]: estimates.estimate(session, ability, {"preset": each["name"]}, None).seconds
