@@ -187,20 +187,32 @@ def test_a_worker_that_was_forgotten_introduces_itself_again(parts: Parts) -> No
     readiness.hurry()
 
 
+class Worked:
+    """Stands for the guard of a worker that works."""
+
+    busy = True
+    unlisted = threading.Event()
+
+
 def test_an_idle_worker_is_tried_again_and_a_busy_one_is_left_alone(
     parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Busy:
-        busy = True
-        unlisted = threading.Event()
-
     monkeypatch.setattr(subject, "CHECK_SECONDS", 0.0)
-    guard = Busy()
+    guard = Worked()
     readiness = Readiness(parts, "one", CPU, guard)  # type: ignore[arg-type]
     readiness.introduce()
     readiness.start()
     threading.Event().wait(1.5)
     assert not worker_of(parts, "one").ready  # type: ignore[union-attr]
     guard.busy = False
+    wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
+    readiness.hurry()
+
+
+def test_a_worker_that_never_rests_is_tried_beside_its_work(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subject, "BUSY_SECONDS", 0.0)
+    readiness = Readiness(parts, "one", CPU, Worked())  # type: ignore[arg-type]
+    readiness.introduce()
+    readiness.start()
     wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
     readiness.hurry()

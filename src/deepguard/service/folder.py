@@ -68,11 +68,11 @@ class Transport(virtual.Transport):
     driver_name = "folder"
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct"]))
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> None:
+    def drain_events(self, connection: Any, **kwargs: Any) -> Any:
         """Wait for a message in short looks: only between them a worker notices that it should stop."""
         if kwargs.get("timeout") is not None:
             kwargs["timeout"] = min(kwargs["timeout"], LOOK_SECONDS)
-        super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
+        return super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
 
     def driver_version(self) -> str:
         """Return the layout's version."""

@@ -35,6 +35,8 @@ from deepguard.weights.shelf import Shelf
 log = structlog.get_logger(__name__)
 
 CHECK_SECONDS = 300.0
+BUSY_SECONDS = 600.0
+"""Seconds between two trials of a worker that is idle now and then, and of one that always works."""
 PAUSES = (1.0, 15.0)
 """Seconds between two tries to reach the database: at first, and at most."""
 EMBEDDED = "mtcnn"
@@ -105,14 +107,14 @@ class Readiness:
             if brought:
                 log.info("weights have arrived", files=brought)
                 self._quietly(self._publish)
-        due = time.monotonic() + CHECK_SECONDS
+        tried = time.monotonic()
         while not self._over.wait(1.0):
             if self._guard.unlisted.is_set():
                 self._guard.unlisted.clear()
                 self._quietly(self._publish)
-            if time.monotonic() >= due and not self._guard.busy:
-                due = time.monotonic() + CHECK_SECONDS
+            if time.monotonic() - tried >= (BUSY_SECONDS if self._guard.busy else CHECK_SECONDS):
                 self.check()
+                tried = time.monotonic()
 
     def _quietly(self, what: Callable[[], None]) -> None:
         try:
