@@ -185,7 +185,7 @@ def test_an_unknown_kind_is_refused_before_the_file_is_read(tmp_path, app):
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
         sender.sendall(head("/api/v1/run/protekt", 5 << 20))
         said = sender.recv(1 << 16)
-    assert said.startswith(b"HTTP/1.1 422 ")
+    assert said.startswith(b"HTTP/1.1 404 ")
     assert b"did you mean protect?" in said
 
 
@@ -237,7 +237,7 @@ def test_sixty_callers_who_wait_leave_room_for_others(client, parts, app):
         # more wait than there are threads to answer with
         with socket.create_connection(("127.0.0.1", port), timeout=5) as other:
             other.sendall(head("/api/v1/run/protekt", 0))
-            assert other.recv(1 << 16).startswith(b"HTTP/1.1 422 ")
+            assert other.recv(1 << 16).startswith(b"HTTP/1.1 404 ")
 
 
 def owner_of(client: TestClient) -> dict[str, str]:

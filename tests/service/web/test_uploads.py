@@ -423,6 +423,14 @@ def test_an_upload_after_its_time_is_expired_and_can_still_be_removed(client, pa
     assert client.delete(f"{UPLOADS}/{made}").status_code == 204
 
 
+def test_a_method_that_an_address_does_not_take_is_refused_with_those_that_it_takes(client):
+    given = client.put(f"{UPLOADS}/{identifier()}")
+    assert (given.status_code, given.json()["code"]) == (405, "method")
+    assert given.headers["allow"] == "DELETE, GET"
+    # an address outside the described API
+    assert set(client.put("/openapi.json").headers["allow"].split(", ")) == {"GET", "HEAD"}
+
+
 def test_the_form_is_described(client):
     described = client.get("/openapi.json").json()["paths"][UPLOADS]["post"]["requestBody"]["content"]
     schema = described["multipart/form-data"]["schema"]

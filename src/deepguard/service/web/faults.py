@@ -132,7 +132,17 @@ def _plain(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method", 413: "too_large"}.get(status, "bad_request")
     words = {404: "there is nothing here; see /docs for what there is", 405: "this address does not take this method"}
     detail = str(getattr(error, "detail", "")) or "the request cannot be understood"
-    return answer(request, Fault(code, words.get(status, detail)))
+    response = answer(request, Fault(code, words.get(status, detail)))
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        response.headers["Allow"] = _methods(request, error)
+    return response
+
+
+def _methods(request: Request, error: Exception) -> str:
+    """Return all methods that an address takes; the error itself knows those of one of its functions only."""
+    path = getattr(request.scope.get("route"), "path", "")
+    described = ", ".join(sorted(map(str.upper, request.app.openapi()["paths"].get(path, ()))))
+    return described or (getattr(error, "headers", None) or {}).get("Allow", "")
 
 
 def _database(request: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
+from deepguard.errors import OptionError
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.tables import Job, Result, Upload
@@ -42,7 +43,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
     "/{kind}",
     response_class=Response,
     dependencies=[multipart.BODY],
-    responses=_ANSWERS | shapes.problems(400, 408, 409, 413, 415, 507),
+    responses=_ANSWERS | shapes.problems(400, 404, 408, 409, 413, 415, 507),
     openapi_extra=multipart.described(FIELDS),
     summary="Send a file, get the result",
 )
@@ -96,7 +97,11 @@ def first_result(job: Job) -> Result:
 
 def _schema(parts: Parts, kind: str) -> Mapping[str, Any]:
     with parts.database.reading() as session:
-        schema: Mapping[str, Any] = catalogue.ability(session, kind)["schema"]
+        try:
+            schema: Mapping[str, Any] = catalogue.ability(session, kind)["schema"]
+        except OptionError as error:
+            # here it is a part of the address
+            raise Fault("not_found", str(error)) from error
         return schema
 
 
