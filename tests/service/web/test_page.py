@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import io
 import re
-from html import unescape
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import select
+from tests.service.web.markup import Markup, words
 
 from deepguard.service import jobs, keys
 from deepguard.service.parts import Parts, open_parts
@@ -79,27 +78,6 @@ def photo() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (40, 30), "grey").save(file, "JPEG")
     return file.getvalue()
-
-
-def words(answer: httpx.Response) -> str:
-    """Return the text of a page, as it is read."""
-    text = re.sub(r"<head>.*?</head>", "", answer.text, flags=re.S)
-    return " ".join(unescape(re.sub(r"<[^>]+>", " ", text)).split())
-
-
-class Markup(HTMLParser):
-    """What a page is made of: its tags with their attributes."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for each, attributes in self.tags if each == tag]
 
 
 def test_the_form_shows_its_limits_before_a_file_is_chosen(parts: Parts, client: httpx.Client) -> None:
