@@ -68,11 +68,10 @@ class Transport(virtual.Transport):
     driver_name = "folder"
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct"]))
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> Any:
+    def drain_events(self, connection: Any, timeout: Any = None, **kwargs: Any) -> Any:
         """Wait for a message in short looks: only between them a worker notices that it should stop."""
-        if kwargs.get("timeout") is not None:
-            kwargs["timeout"] = min(kwargs["timeout"], LOOK_SECONDS)
-        return super().drain_events(connection, **kwargs)  # type: ignore[no-untyped-call]
+        look = None if timeout is None else min(timeout, LOOK_SECONDS)
+        return super().drain_events(connection, look, **kwargs)  # type: ignore[no-untyped-call]
 
     def driver_version(self) -> str:
         """Return the layout's version."""
