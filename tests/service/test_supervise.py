@@ -160,15 +160,16 @@ def test_a_command_that_does_not_exist_is_said_at_once_and_leaves_nothing_runnin
 
 
 SUPERVISOR = """
-    import sys
+    import signal, sys
+    signal.signal(signal.SIGHUP, signal.{hangup})
     from deepguard.service.supervise import Child, Supervisor
     code = "import os, signal, time; {prepare}print(os.getpid(), file=open({file!r}, 'a'), flush=True); time.sleep(60)"
     sys.exit(Supervisor([Child("one", [sys.executable, "-c", code], {grace})]).run(lambda: print("up", flush=True)))
 """
 
 
-def a_supervisor(file: Path, prepare: str = "", grace: float = 5) -> subprocess.Popen[str]:
-    text = textwrap.dedent(SUPERVISOR).format(prepare=prepare, file=str(file), grace=grace)
+def a_supervisor(file: Path, prepare: str = "", grace: float = 5, hangup: str = "SIG_DFL") -> subprocess.Popen[str]:
+    text = textwrap.dedent(SUPERVISOR).format(prepare=prepare, file=str(file), grace=grace, hangup=hangup)
     process = subprocess.Popen([sys.executable, "-c", text], stdout=subprocess.PIPE, text=True)
     until(lambda: len(lines(file)) == 1)
     return process
@@ -181,6 +182,15 @@ def test_a_signal_to_the_supervisor_ends_everything(tmp_path: Path, number: sign
     process.communicate(timeout=20)
     assert process.returncode == number
     assert not alive(int((tmp_path / "pid").read_text()))
+
+
+def test_one_that_was_started_with_nohup_outlives_its_terminal(tmp_path: Path) -> None:
+    process = a_supervisor(tmp_path / "pid", hangup="SIG_IGN")
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.terminate()
+    process.communicate(timeout=20)
 
 
 def test_a_second_signal_ends_the_waiting(tmp_path: Path) -> None:

@@ -85,7 +85,8 @@ class Supervisor:
     @contextlib.contextmanager
     def _listening(self) -> Iterator[None]:
         # no lock and no event in the handler: it may come while this thread holds one
-        before = {each: signal.signal(each, lambda number, frame: self._told.append(number)) for each in TOLD}
+        heard = [each for each in TOLD if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN]  # nohup
+        before = {each: signal.signal(each, lambda number, frame: self._told.append(number)) for each in heard}
         try:
             yield
         finally:
