@@ -33,7 +33,7 @@ ROUTERS: tuple[str, ...] = (
 
 A module may also have `install(app)`, which is called once for each application.
 """
-DOORS = ("middleware", "access")
+DOORS = ("bodies", "middleware", "access")
 """Modules below `web` that every request passes; each has `install(app)`."""
 
 

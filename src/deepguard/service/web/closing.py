@@ -38,10 +38,20 @@ async def close_after(response: Response, receive: Receive, send: Send) -> None:
 
 
 def unread(connection: HTTPConnection, body: bool) -> None:
-    """Note whether a part of the request's body has not been read yet."""
-    connection.state.unread = body
+    """Note that a request's body is read in pieces, and whether a part of it has not been read yet."""
+    unread_in(connection.scope, body)
+
+
+def unread_in(scope: Scope, body: bool) -> None:
+    """Note the same in a request's scope."""
+    scope.setdefault("state", {})["unread"] = body
 
 
 def is_unread(connection: HTTPConnection) -> bool:
     """Return whether `unread` noted that a part of the body is still to come."""
-    return bool(getattr(connection.state, "unread", False))
+    return bool(connection.scope.get("state", {}).get("unread", False))
+
+
+def reads_in_pieces(scope: Scope) -> bool:
+    """Return whether somebody noted anything of a request's body with `unread`."""
+    return "unread" in scope.get("state", {})
