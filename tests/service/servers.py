@@ -83,7 +83,8 @@ def postgres() -> Iterator[Server]:
         init = [binary / "initdb", "-D", data, "-U", "deepguard", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"]
         _run(_as(user, *map(str, init)))
         port = free_port()
-        options = ("fsync=off", "synchronous_commit=off", "max_connections=200", "shared_buffers=32MB")
+        # what was committed outlives the process, not the machine
+        options = ("fsync=off", "max_connections=200", "shared_buffers=32MB")
         command = [str(binary / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
         command += [part for option in options for part in ("-c", option)]
         url = f"postgresql://deepguard@127.0.0.1:{port}/postgres"
@@ -102,7 +103,7 @@ def mariadb() -> Iterator[Server]:
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
         _run([install, "--no-defaults", f"--datadir={data}", user_option, *how])
         port = free_port()
-        small = ["--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=32M", "--skip-name-resolve"]
+        small = ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--skip-name-resolve"]
         place = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'socket'}", "--bind-address=127.0.0.1"]
         rest = [f"--pid-file={folder / 'pid'}", "--character-set-server=latin1", user_option, "--max-connections=200"]
         url = f"mysql://root@127.0.0.1:{port}/mysql"
