@@ -11,7 +11,7 @@ import structlog
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pymysql.constants import ER
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, case, func, literal, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
@@ -273,15 +273,22 @@ def _file_of(session: Session, visitor: Visitor, job: Job) -> None:
 def _refuse_where_full(parts: Parts, session: Session, owner: str, others: int = 0) -> None:
     """Raise Fault where no more can be taken in; `others` of those that wait do not count."""
     settings = parts.settings
-    waiting, own = moves.waiting(session) - others, moves.waiting(session, owner) - others
+    waiting, own, size = (int(each) for each in session.execute(_load(owner)).one())
+    waiting, own = waiting - others, own - others
     if waiting >= settings.queue_length or own >= settings.queue_length_each:
         # when the next one is likely over
         after = estimates.waiting_seconds(session) / max(1, waiting)
         whose = "too many jobs wait" if waiting >= settings.queue_length else "too many of your jobs wait"
         raise Fault("queue_full", f"{whose} already; try again when some are done", after=after)
-    sizes = (session.scalar(select(func.sum(table.size))) or 0 for table in (Upload, Result))
-    if sum(map(int, sizes)) >= settings.store_bytes:
+    if size >= settings.store_bytes:
         raise Fault("store_full", "the storage is full; try again when older files have been removed")
+
+
+def _load(owner: str) -> Select[int, int, int]:
+    """Ask at once how many jobs wait or run, how many of them are the owner's, and how many bytes are stored."""
+    own = func.coalesce(func.sum(case((Job.owner == owner, 1), else_=0)), 0)
+    sizes = (func.coalesce(select(func.sum(each.size)).scalar_subquery(), 0) for each in (Upload, Result))
+    return select(func.count(), own, sum(sizes, literal(0))).where(Job.state.in_(sorted(ACTIVE)))
 
 
 def _collided(error: DBAPIError) -> bool:
