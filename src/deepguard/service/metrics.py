@@ -7,7 +7,14 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -36,6 +43,8 @@ LOAD = {
 
 def make_registry(parts: Parts) -> tuple[CollectorRegistry, Histogram]:
     """Return a registry of this application's own, and the histogram of requests to fill."""
+    # when a series began is a series more for each, and nothing here asks for it
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
     registry.register(Service(parts))
     ProcessCollector(registry=registry)

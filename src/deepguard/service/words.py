@@ -103,21 +103,22 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "result.figures": ("숫자로 보기", "In figures"),
         "result.hidden": (
             "얼굴을 찾는 프로그램 {before}개가 원본에서 얼굴을 찾았고, 보호한 사진에서는 {after}개가 찾아요.",
-            "{before} programs found the face in the original; in the protected photo {after} still do.",
+            "Programs that find the face: {before} in the original, {after} in the protected photo.",
         ),
         "result.hidden.all": (
             "얼굴을 찾는 프로그램 {before}개가 원본에서 얼굴을 찾았지만, 보호한 사진에서는 하나도 찾지 못했어요.",
-            "{before} programs found the face in the original; in the protected photo none of them does.",
+            "Programs that find the face: {before} in the original, none in the protected photo.",
         ),
         "result.hidden.none": (
             "얼굴을 찾는 프로그램 {before}개가 보호한 사진에서도 모두 얼굴을 찾아요. ‘강하게’로 다시 해 보세요.",
-            "All {before} programs still find the face in the protected photo. Try the strong choice.",
+            "Programs that find the face: {before} in the original, as many in the protected photo. Try the strong"
+            " choice.",
         ),
         "result.hidden.many": (
             "얼굴 {faces}개를 프로그램 {detectors}개로 찾아 봤어요. 원본에서는 모두 {before}번, 보호한 사진에서는"
             " {after}번 찾았어요.",
-            "{detectors} programs looked for {faces} faces: {before} finds in the original, {after} in the protected"
-            " photo.",
+            "Finds of {faces} faces by all programs together ({detectors}): {before} in the original, {after} in the"
+            " protected photo.",
         ),
         "result.hidden.before": (
             "얼굴을 찾는 프로그램이 원본에서도 얼굴을 찾지 못했어요.",
@@ -128,6 +129,10 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Compressed again as after posting, the face is found by {places}.",
         ),
         "result.place": ("{place} {count}개", "{count} ({place})"),
+        "result.missing": (
+            "모델이 없어서 시험하지 못한 프로그램이 있어요: {names}.",
+            "Not tested, because their models are not here: {names}.",
+        ),
         "result.expires": ("{time} 뒤에 모두 지워요.", "Everything is removed in {time}."),
         "result.honest": (
             "이 결과는 안전을 보장하지 않아요. 여기서 시험한 프로그램에 대해서만 말하고,"

@@ -243,12 +243,16 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
 @pytest.mark.parametrize(
     ("summary", "sentence"),
     [
-        ({}, "9 programs found the face in the original; in the protected photo none of them does."),
-        ({"found_after": 2}, "9 programs found the face in the original; in the protected photo 2 still do."),
-        ({"found_after": 9}, "All 9 programs still find the face in the protected photo."),
+        ({}, "find the face: 9 in the original, none in the protected photo."),
+        ({"found_after": 2}, "find the face: 9 in the original, 2 in the protected photo."),
+        ({"found_after": 9}, "9 in the original, as many in the protected photo."),
         ({"found_before": 0}, "The programs find no face in the original either."),
-        ({"faces": 3, "found_before": 20, "found_after": 4}, "9 programs looked for 3 faces: 20 finds in the original"),
+        (
+            {"faces": 3, "found_before": 20, "found_after": 4},
+            "by all programs together (9): 20 in the original, 4",
+        ),
         ({"found_posted": {"instagram": 1, "other": 2}}, "the face is found by 1 (Instagram), 2 (other)."),
+        ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: scrfd, dsfd."),
     ],
 )
 def test_a_result_is_told_in_plain_words_and_never_called_safe(

@@ -141,23 +141,27 @@ def _by_file(job: Mapping[str, Any]) -> bool:
 
 
 def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
-    """Say in words how many looked for faces and how many still find one; nothing where that was not measured."""
+    """Say in words how often faces were found and still are, and what was not tested; only what was measured."""
     before, after = summary.get("found_before"), summary.get("found_after")
-    if before is None or after is None:
-        return
+    if before is not None and after is not None:
+        yield _found(say, summary, before, after)
+    posted = summary.get("found_posted", {})
+    if before and posted and summary.get("faces", 1) == 1:
+        places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
+        yield say("result.posted", places=", ".join(places))
+    missing = summary.get("missing", ())
+    if missing:
+        yield say("result.missing", names=", ".join(missing))
+
+
+def _found(say: Words, summary: Mapping[str, Any], before: int, after: int) -> str:
     if before == 0:
-        yield say("result.hidden.before")
-    elif summary.get("faces", 1) != 1:
-        yield say(
-            "result.hidden.many", before=before, after=after, faces=summary["faces"], detectors=summary["detectors"]
-        )
-    else:
-        key = "result.hidden.all" if after == 0 else "result.hidden.none" if after >= before else "result.hidden"
-        yield say(key, before=before, after=after)
-        posted = summary.get("found_posted", {})
-        if posted:
-            places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
-            yield say("result.posted", places=", ".join(places))
+        return say("result.hidden.before")
+    faces = summary.get("faces", 1)
+    if faces != 1:
+        return say("result.hidden.many", before=before, after=after, faces=faces, detectors=summary["detectors"])
+    key = "result.hidden.all" if after == 0 else "result.hidden.none" if after >= before else "result.hidden"
+    return say(key, before=before, after=after)
 
 
 def _place(say: Words, name: str) -> str:
