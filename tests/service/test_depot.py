@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 import structlog
-from tests.service.benches import parts_in
+import torch
+from tests.service.benches import bench_in, parts_in
 
 from deepguard.errors import WeightsMissing, WeightsUnreachable
+from deepguard.service import readiness as subject
 from deepguard.service.depot import SMALL_BYTES, Depot, small_public
-from deepguard.service.parts import Parts
+from deepguard.service.parts import Parts, open_parts
+from deepguard.service.settings import ServiceSettings
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.shelf import Shelf
 
@@ -165,20 +168,9 @@ def test_only_small_files_that_everybody_may_use_are_brought_unasked() -> None:
 def test_a_worker_brings_them_at_its_start_unless_it_is_told_not_to(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, setting: dict[str, bool], asks: bool
 ) -> None:
-    import torch  # noqa: PLC0415
-    from tests.service.benches import bench_in  # noqa: PLC0415
-
-    from deepguard.service import readiness as subject  # noqa: PLC0415
-    from deepguard.service.parts import open_parts  # noqa: PLC0415
-    from deepguard.service.settings import ServiceSettings  # noqa: PLC0415
-
     calls: list[int] = []
     monkeypatch.setattr(subject.Depot, "bring_all", lambda self, wanted: calls.append(len(wanted)) or 0)
     parts = open_parts(ServiceSettings(home=tmp_path, _env_file=None, **setting))
-    readiness = subject.Readiness(parts, "one", torch.device("cpu"), bench_in(parts).guard)
-    done = threading.Event()
-    monkeypatch.setattr(readiness._over, "wait", lambda seconds: done.set() or True)
-    readiness.start()
-    assert done.wait(20)
+    subject.Readiness(parts, "one", torch.device("cpu"), bench_in(parts).guard)._bring()
     assert calls == ([len(small_public())] if asks else [])
     parts.database.close()

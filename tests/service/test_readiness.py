@@ -21,10 +21,12 @@ from deepguard.models.detectors import mtcnn
 from deepguard.models.detectors.ultralight import WEIGHTS as ULTRALIGHT
 from deepguard.models.roles import detectors
 from deepguard.service import readiness as subject
+from deepguard.service import schema
 from deepguard.service.database import Database
 from deepguard.service.loaded import missing, models
-from deepguard.service.parts import Parts
+from deepguard.service.parts import Parts, open_parts
 from deepguard.service.readiness import Readiness, abilities, health, trial
+from deepguard.service.settings import ServiceSettings
 from deepguard.service.tables import Worker
 from deepguard.weights.shelf import Shelf
 
@@ -216,3 +218,23 @@ def test_a_worker_that_never_rests_is_tried_beside_its_work(parts: Parts, monkey
     readiness.start()
     wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
     readiness.hurry()
+
+
+def test_a_fault_while_weights_are_brought_leaves_the_worker_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: object, wanted: object) -> int:
+        raise ZeroDivisionError
+
+    parts = open_parts(ServiceSettings(home=tmp_path, _env_file=None))
+    schema.upgrade(parts.database)
+    monkeypatch.setattr(subject.Depot, "bring_all", broken)
+    monkeypatch.setattr(subject, "CHECK_SECONDS", 0.0)
+    readiness = Readiness(parts, "one", CPU, bench_in(parts).guard)
+    readiness.introduce()
+    with structlog.testing.capture_logs() as told:
+        readiness.start()
+        wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
+        readiness.hurry()
+    assert any(each.get("exc_info") for each in told)
+    parts.database.close()

@@ -101,12 +101,7 @@ class Readiness:
             log.warning("the end of this worker cannot be told", error=type(error).__name__)
 
     def _go_on(self) -> None:
-        settings = self._parts.settings
-        if settings.fetch_weights and not settings.offline:
-            brought = Depot(settings.shelf, self._parts.store).bring_all(small_public())
-            if brought:
-                log.info("weights have arrived", files=brought)
-                self._quietly(self._publish)
+        self._quietly(self._bring)
         tried = time.monotonic()
         while not self._over.wait(1.0):
             if self._guard.unlisted.is_set():
@@ -116,11 +111,22 @@ class Readiness:
                 self.check()
                 tried = time.monotonic()
 
+    def _bring(self) -> None:
+        settings = self._parts.settings
+        if settings.fetch_weights and not settings.offline:
+            brought = Depot(settings.shelf, self._parts.store).bring_all(small_public())
+            if brought:
+                log.info("weights have arrived", files=brought)
+                self._publish()
+
     def _quietly(self, what: Callable[[], None]) -> None:
         try:
             what()
         except SQLAlchemyError as error:
             log.warning("the state of this worker cannot be told", error=type(error).__name__)
+        except Exception:
+            # a fault here must not end the thread that tells whether the worker is well
+            log.exception("a worker cannot look after itself")
 
     def _publish(self) -> None:
         shelf = self._parts.settings.shelf
