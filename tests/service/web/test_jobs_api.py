@@ -131,6 +131,24 @@ def test_what_is_no_json_in_the_end_is_refused_before_a_database_sees_it(me, upl
     assert (answer.status_code, answer.json()["code"]) == (422, "option")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("", r'{"kind":"protect","upload":"x","\ud800":1}'),
+        ("", r'{"kind":"\ud800","upload":"x"}'),
+        ("", r'{"kind":"protect","upload":"\ud800"}'),
+        ("", r'{"kind":"protect","upload":"x","options":{"\ud800":1}}'),
+        ("", '{"kind":"protect","upload":"x","options":{"a":' + "[" * 5000 + "]" * 5000 + "}}"),
+        ("", '{"kind":"protect","upload":"x","options":{"steps":' + "9" * 5000 + "}}"),
+        ("/delete", r'{"ids":["\ud800"]}'),
+        ("/delete", r'{"ids":["a\u0000b"]}'),
+    ],
+)
+def test_odd_json_is_no_fault_of_the_service(me, path, body):
+    answer = me.post(f"{JOBS}{path}", content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code in {200, 400, 422}
+
+
 def test_an_unknown_kind_is_answered_with_the_nearest(me, upload):
     answer = me.post(JOBS, json=wish(upload) | {"kind": "protct"})
     assert (answer.status_code, answer.json()["message"]) == (

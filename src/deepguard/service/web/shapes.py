@@ -67,7 +67,10 @@ class Wish(Given):
 class Chosen(Given):
     """Jobs by their ids."""
 
-    ids: list[str] = Field(description="ids of jobs", examples=[[ID]], min_length=1, max_length=MOST_DELETED)
+    # the bound makes sure that it is text at all
+    ids: list[Annotated[str, Field(max_length=200)]] = Field(
+        description="ids of jobs", examples=[[ID]], min_length=1, max_length=MOST_DELETED
+    )
 
 
 class Problem(BaseModel):
