@@ -449,3 +449,13 @@ def test_the_web_process_loads_no_torch_and_decodes_nothing(tmp_path):
     )
     said = subprocess.run([sys.executable, "-c", program, str(tmp_path)], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "none"
+
+
+def test_every_database_takes_shows_counts_and_removes_uploads(any_parts: Parts):
+    data = picture()
+    with TestClient(make_app(any_parts)) as client:
+        made = send(client, data, "여름 🌞.jpg").json()
+        assert (made["name"], made["size"], made["width"]) == ("여름 🌞.jpg", len(data), 64)
+        assert client.get(f"{UPLOADS}/{made['id']}").json() == made
+        assert client.delete(f"{UPLOADS}/{made['id']}").status_code == 204
+        assert nothing_kept(any_parts)
