@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import case, func, select
@@ -87,13 +88,18 @@ def _outcomes(session: Session) -> tuple[dict[tuple[str, str], int], dict[tuple[
 
 
 def _spread(session: Session, column: InstrumentedAttribute[float], *, begun: bool) -> dict[str, Spread]:
-    upto = (func.sum(case((column <= bound, 1), else_=0)) for bound in SECONDS)
-    query = select(Outcome.kind, func.count(), func.sum(column), *upto).group_by(Outcome.kind)
+    # the first bound that a value is not above; each row is put into one bucket, and the sums are made here
+    bucket = case(*((column <= bound, place) for place, bound in enumerate(SECONDS)), else_=len(SECONDS))
+    query = select(Outcome.kind, bucket, func.count(), func.sum(column)).group_by(Outcome.kind, bucket)
     if begun:
         # one that was cancelled while it waited took no time at all
         query = query.where(Outcome.seconds > 0)
-    rows = session.execute(query)
-    return {kind: Spread(tuple(map(int, bounds)), count, float(total)) for kind, count, total, *bounds in rows}
+    counts: dict[str, list[int]] = {}
+    totals: dict[str, float] = {}
+    for kind, place, count, total in session.execute(query):
+        counts.setdefault(kind, [0] * (len(SECONDS) + 1))[place] = count
+        totals[kind] = totals.get(kind, 0.0) + float(total)
+    return {kind: Spread(tuple(accumulate(each[:-1])), sum(each), totals[kind]) for kind, each in counts.items()}
 
 
 def _stored(session: Session, table: type[Upload] | type[Result]) -> tuple[int, int]:
