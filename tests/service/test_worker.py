@@ -30,7 +30,7 @@ from tests.service.benches import (
     worker_of,
 )
 
-from deepguard.errors import OutputError
+from deepguard.errors import OptionError, OutputError
 from deepguard.service import attempt as attempts
 from deepguard.service import jobs
 from deepguard.service.attempt import Bench, attempt
@@ -42,6 +42,7 @@ from deepguard.service.readiness import Readiness
 from deepguard.service.states import State
 from deepguard.service.store import Store, StoreDown, StoreFull
 from deepguard.service.tables import Job, Outcome
+from deepguard.service.worker import _room as room
 from deepguard.types import Progress
 
 
@@ -422,9 +423,12 @@ def test_a_killed_workers_job_is_finished_by_another_one(parts: Parts) -> None:
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert job_of(parts, job_id).state == "running"
+    left = parts.settings.folder / "work" / "first"
+    assert list(left.rglob("upload"))
     assert lost(parts, job_id, 3) is State.QUEUED
     with worker(parts, "second"):
         wait_for(lambda: job_of(parts, job_id).state == "done")
+        assert not left.exists()
     job = job_of(parts, job_id)
     assert (job.attempt, job.losses, job.worker) == (2, 1, "second")
     assert result_keys(parts) == sorted(each.key for each in job.results)
@@ -444,6 +448,13 @@ def test_a_worker_takes_its_jobs_from_redis_and_hands_them_back_through_it(tmp_p
     assert (job_of(parts, long).state, job_of(parts, long).losses) == ("queued", 0)
     assert parts.sender.check() == 1
     parts.database.close()
+
+
+def test_a_worker_that_cannot_start_says_why_in_one_line(parts: Parts) -> None:
+    with worker(parts, DEEPGUARD_DEVICE="abacus") as process:
+        assert process.wait(40) == 1
+        wait_for(lambda: any("no device abacus" in line for line in process.lines))  # type: ignore[attr-defined]
+        assert not any("Traceback" in line for line in process.lines)  # type: ignore[attr-defined]
 
 
 def test_a_real_worker_that_is_asked_to_stop_hands_its_job_back_and_ends_well(parts: Parts) -> None:
@@ -495,3 +506,22 @@ def test_a_job_that_takes_too_much_ends_its_worker_and_is_not_tried_again(
     assert not (parts.settings.folder / "work" / "real").exists()
     assert lost(parts, job_id, 3) is None
     assert job_of(parts, job_id).state == "failed"
+
+
+def test_what_a_killed_worker_left_is_removed_and_what_a_living_one_works_on_is_not(tmp_path: Path) -> None:
+    dead, living, mine = (tmp_path / name for name in ("dead.example-1", "living", "mine"))
+    dead.mkdir()
+    (dead / "upload").write_bytes(b"a photo")
+    (tmp_path / "dead.example-1.lock").touch()
+    with room(living):
+        (living / "upload").write_bytes(b"a photo")
+        with room(mine):
+            assert mine.stat().st_mode & 0o777 == 0o700
+            assert not dead.exists()
+            assert (living / "upload").exists()
+        with pytest.raises(OptionError, match="a worker called living runs already"), room(living):
+            pass
+        assert (living / "upload").exists()
+    assert not living.exists()
+    with room(living):
+        assert living.exists()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import platform
 import shutil
@@ -18,11 +19,13 @@ from pathlib import Path
 from types import FrameType
 
 import celery.worker.state
+import filelock
 import structlog
 from celery.exceptions import Reject
 from celery.worker import WorkController
 from sqlalchemy.exc import SQLAlchemyError
 
+from deepguard.errors import DeepguardError, OptionError
 from deepguard.settings import settle_threads
 
 settle_threads()  # before torch is loaded
@@ -41,6 +44,7 @@ from deepguard.service.tidy import Tidy  # noqa: E402
 log = structlog.get_logger(__name__)
 
 TIDY_SECONDS = 2.0
+LOCK = ".lock"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = open_parts(settings)
     try:
         return serve(parts, chosen.name)
+    except DeepguardError as error:
+        log.critical("the worker cannot start", code=error.code, error=str(error))
+        return 1
     finally:
         parts.database.close()
 
@@ -67,7 +74,7 @@ def serve(parts: Parts, name: str) -> int:
     guard = Guard(parts, name, folder)
     bench = Bench(parts, guard, device, folder, name)
     readiness = Readiness(parts, name, device, guard)
-    with _signals(bench.stopping, readiness.hurry), _empty(folder):
+    with _signals(bench.stopping, readiness.hurry), _room(folder):
         readiness.introduce()
         guard.start()
         readiness.check()
@@ -130,14 +137,30 @@ def _signals(stopping: threading.Event, also: Callable[[], None]) -> Iterator[No
 
 
 @contextmanager
-def _empty(folder: Path) -> Iterator[None]:
-    """Make the folder for what is worked on, without what a killed worker of this name left there."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, mode=0o700)
+def _room(folder: Path) -> Iterator[None]:
+    """Make the folder for what is worked on, and remove what killed workers left in theirs: other people's photos.
+
+    OptionError where a worker of that name lives already.
+    """
+    parent = folder.parent
+    parent.mkdir(parents=True, exist_ok=True)
+    alive = filelock.FileLock(parent / f"{folder.name}{LOCK}")
+    # one at a time: between the look at another's lock and its removal nobody may take it
+    with filelock.FileLock(parent / LOCK):
+        for lock in [each for each in parent.glob(f"*{LOCK}") if each.name != LOCK]:
+            with contextlib.suppress(filelock.Timeout), filelock.FileLock(lock, timeout=0):
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
+        try:
+            alive.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise OptionError(f"a worker called {folder.name} runs already; give this one another --name") from error
     try:
+        folder.mkdir(mode=0o700)
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        alive.release()
 
 
 def _keep_tidy(parts: Parts, stopping: threading.Event) -> None:
