@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import shutil
@@ -133,9 +134,11 @@ def _victim(root: int, role: str, chance: random.Random) -> int:
     module = f"deepguard.service.{role}"
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        found = [child.pid for child in psutil.Process(root).children() if module in child.cmdline()]
-        if found:
-            return chance.choice(found)
+        # a killed child is a zombie until the supervisor has looked
+        with contextlib.suppress(psutil.Error):
+            found = [child.pid for child in psutil.Process(root).children() if module in child.cmdline()]
+            if found:
+                return chance.choice(found)
         time.sleep(0.1)
     sys.exit(f"no {role} process is running")
 

@@ -105,7 +105,7 @@ class _Attempt:
         if ended is None or ended.state is not State.DONE:
             self._remove()
         if ended is not None and ended.code == Interrupted.code:
-            self._pass_on()
+            pass_on(self._parts, self._held.job_id)
         return None if ended is None else ended.state
 
     def _outcome(self) -> tuple[Ending, Rows]:
@@ -241,9 +241,10 @@ class _Attempt:
         except DeepguardError as error:
             log.warning("results cannot be removed; housekeeping will", error=str(error))
 
-    def _pass_on(self) -> None:
-        """Tell another worker of a job that this one hands back."""
-        try:
-            self._parts.sender.send(self._held.job_id)
-        except DeepguardError as error:
-            log.warning("no other worker can be told; housekeeping will", error=str(error))
+
+def pass_on(parts: Parts, job_id: str) -> None:
+    """Tell another worker of a job that this one does not take, or hands back."""
+    try:
+        parts.sender.send(job_id)
+    except DeepguardError as error:
+        log.warning("no other worker can be told; housekeeping will", job_id=job_id, error=str(error))

@@ -68,13 +68,29 @@ class Leases:
             if session.scalar(select(Job.beat).where(Job.id == job_id)) != beat:
                 return
             state = jobs.lose(session, job_id, attempt, self._parts.settings.losses)
-        if state is not None:
-            log.warning("a worker was lost", job_id=job_id, attempt=attempt, state=str(state))
-        if state is State.QUEUED:
-            try:
-                self._parts.sender.send(job_id)
-            except QueueDown as error:
-                log.warning("a lost job waits for the queue", job_id=job_id, error=str(error))
+        _tell(self._parts, running, state)
+
+
+def take_back(parts: Parts, name: str) -> None:
+    """Take the jobs of a worker that has just started from the one that had its name, and so is dead."""
+    held = select(Job.id, Job.attempt).where(Job.worker == name, Job.state.in_((State.RUNNING, State.CANCELLING)))
+    with parts.database.reading() as session:
+        orphans = [(job_id, attempt) for job_id, attempt in session.execute(held)]
+    for job_id, attempt in orphans:
+        with parts.database.writing() as session:
+            state = jobs.lose(session, job_id, attempt, parts.settings.losses)
+        _tell(parts, (job_id, attempt), state)
+
+
+def _tell(parts: Parts, running: Running, state: State | None) -> None:
+    job_id, attempt = running
+    if state is not None:
+        log.warning("a worker was lost", job_id=job_id, attempt=attempt, state=str(state))
+    if state is State.QUEUED:
+        try:
+            parts.sender.send(job_id)
+        except QueueDown as error:
+            log.warning("a lost job waits for the queue", job_id=job_id, error=str(error))
 
 
 class Reminder:

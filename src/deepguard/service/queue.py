@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import kombu.exceptions
 from celery import Celery
+from kombu.entity import Queue
 
 from deepguard.errors import DeepguardError, OptionError
 from deepguard.service import folder
@@ -29,9 +30,7 @@ def make_celery(settings: ServiceSettings) -> Celery:
         options["folder"] = str(settings.folder / "queue")
     elif settings.broker.startswith(("redis://", "rediss://", "unix://")):
         address = settings.broker
-        # longer than the longest job, so that Redis does not deliver it a second time while it runs
         options |= {
-            "visibility_timeout": 2 * settings.job_seconds,
             "socket_timeout": SOCKET_SECONDS,
             "socket_connect_timeout": SOCKET_SECONDS,
             "socket_keepalive": True,
@@ -43,8 +42,10 @@ def make_celery(settings: ServiceSettings) -> Celery:
         broker_transport_options=options,
         broker_connection_retry_on_startup=True,
         broker_connection_max_retries=None,
-        task_acks_late=True,
         task_default_queue=QUEUE,
+        # Nothing is acknowledged: a broker that starts anew while a job runs would leave Celery waiting for ever for
+        # the acknowledgement that it could not send. A message that a killed worker had taken is sent again anyway.
+        task_queues=[Queue(QUEUE, no_ack=True)],  # type: ignore[no-untyped-call]
         task_ignore_result=True,
         task_serializer="json",
         accept_content=["json"],

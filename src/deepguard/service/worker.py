@@ -21,7 +21,6 @@ from types import FrameType
 import celery.worker.state
 import filelock
 import structlog
-from celery.exceptions import Reject
 from celery.worker import WorkController
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,8 +31,10 @@ settle_threads()  # before torch is loaded
 
 from deepguard import api  # noqa: E402
 from deepguard.service import logs  # noqa: E402
-from deepguard.service.attempt import Bench, attempt  # noqa: E402
+from deepguard.service.attempt import Bench, attempt, pass_on  # noqa: E402
+from deepguard.service.deafness import Deafness  # noqa: E402
 from deepguard.service.guard import Guard  # noqa: E402
+from deepguard.service.leases import take_back  # noqa: E402
 from deepguard.service.parts import Parts, open_parts  # noqa: E402
 from deepguard.service.queue import TASK  # noqa: E402
 from deepguard.service.readiness import Readiness  # noqa: E402
@@ -76,10 +77,11 @@ def serve(parts: Parts, name: str) -> int:
     readiness = Readiness(parts, name, device, guard)
     with _signals(bench.stopping, readiness.hurry), _room(folder):
         readiness.introduce()
+        take_back(parts, name)
         guard.start()
         readiness.check()
         readiness.start()
-        threading.Thread(target=_keep_tidy, args=(parts, bench.stopping), name="tidy", daemon=True).start()
+        threading.Thread(target=_keep_tidy, args=(parts, guard, bench.stopping), name="tidy", daemon=True).start()
         log.info("a worker is ready", device=str(device))
         if not bench.stopping.is_set():
             _consume(bench)
@@ -95,7 +97,8 @@ def _consume(bench: Bench) -> None:
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def work(job_id: str) -> None:
         if bench.stopping.is_set():
-            raise Reject("the worker is stopping", requeue=True)
+            pass_on(bench.parts, job_id)
+            return
         try:
             attempt(bench, job_id)
         except SQLAlchemyError as error:
@@ -163,11 +166,13 @@ def _room(folder: Path) -> Iterator[None]:
         alive.release()
 
 
-def _keep_tidy(parts: Parts, stopping: threading.Event) -> None:
+def _keep_tidy(parts: Parts, guard: Guard, stopping: threading.Event) -> None:
     tidy = Tidy(parts)
+    deafness = Deafness(parts, lambda: guard.busy)
     while not stopping.wait(TIDY_SECONDS):
         try:
             tidy.step()
+            deafness.step()
         except Exception:
             # housekeeping goes on with the next step; what is down now comes back
             log.exception("a step of housekeeping failed")
