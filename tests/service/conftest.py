@@ -16,6 +16,7 @@ from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
 
 DATABASES = ("sqlite", "postgresql", "mariadb")
+STORAGES = ("swift", "moto")
 
 
 def _url(variable: str, run: Callable[[], AbstractContextManager[servers.Server]]) -> Iterator[str]:
@@ -42,6 +43,27 @@ def mariadb_url() -> Iterator[str]:
 def redis_url() -> Iterator[str]:
     """Address of a Redis server whose queue may be used."""
     yield from _url(servers.REDIS, servers.redis_server)
+
+
+@pytest.fixture(scope="session")
+def swift() -> Iterator[servers.Storage]:
+    """OpenStack Swift, with an empty bucket."""
+    with servers.swift() as storage:
+        yield storage
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[servers.Storage]:
+    """Moto, with an empty bucket."""
+    with servers.moto() as storage:
+        yield storage
+
+
+@pytest.fixture(scope="session", params=STORAGES)
+def storage(request: pytest.FixtureRequest) -> servers.Storage:
+    """Each S3-compatible server."""
+    found: servers.Storage = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(params=DATABASES)

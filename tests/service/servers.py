@@ -1,4 +1,6 @@
-"""Real servers for tests: PostgreSQL, MariaDB and Redis of this machine's packages, private and in own folders.
+"""Real servers for tests: PostgreSQL, MariaDB and Redis of this machine's packages, OpenStack Swift and moto of PyPI.
+
+Each is private, in a folder of its own and on free ports of the loopback.
 
 Where an environment variable names a server that runs already, that one is used, and cannot be stopped by a test.
 """
@@ -11,13 +13,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
 import redis
 import sqlalchemy
@@ -29,6 +34,59 @@ from deepguard.service.database import Database
 
 START_SECONDS = 60.0
 POSTGRES, MARIADB, REDIS = "DEEPGUARD_TEST_POSTGRES", "DEEPGUARD_TEST_MARIADB", "DEEPGUARD_TEST_REDIS"
+BUCKET = "photos"
+# of the Python that runs the tests
+PROGRAMS = str(Path(sys.executable).parent)
+SWIFT_HASH = "[swift-hash]\nswift_hash_path_suffix = deepguard\n"
+# a server of its own writes to the system's log and becomes the user `swift` where nothing is said
+SWIFT_SERVER = """[DEFAULT]
+bind_ip = 127.0.0.1
+bind_port = {port}
+workers = 0
+user = {user}
+swift_dir = {folder}
+devices = {folder}
+mount_check = false
+fallocate_reserve = 0
+log_level = CRITICAL
+"""
+# what a busy machine does late is still done at once: nothing repairs it afterwards
+SWIFT_STORE = """[pipeline:main]
+pipeline = {kind}-server
+[app:{kind}-server]
+use = egg:swift#{kind}
+container_update_timeout = 30
+"""
+SWIFT_PROXY = """[pipeline:main]
+pipeline = catch_errors gatekeeper s3api tempauth slo proxy-server
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:gatekeeper]
+use = egg:swift#gatekeeper
+[filter:s3api]
+use = egg:swift#s3api
+location = us-east-1
+[filter:tempauth]
+use = egg:swift#tempauth
+user_guard_web = {secret} .admin
+[filter:slo]
+use = egg:swift#slo
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+error_suppression_limit = 100000
+"""
+# how a client hears that a server is not there yet
+STARTING = (sqlalchemy.exc.OperationalError, redis.exceptions.RedisError, OSError)
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """An S3-compatible server with an empty bucket `photos`: its address, and the keys that it was given."""
+
+    url: str
+    key: str
+    secret: str
 
 
 class Server:
@@ -48,7 +106,7 @@ class Server:
         while True:
             try:
                 return self._answers(self.url)
-            except (sqlalchemy.exc.OperationalError, redis.exceptions.RedisError) as error:
+            except STARTING as error:
                 if self._process.poll() is not None or time.monotonic() > end:
                     self.kill()
                     pytest.fail(f"{self._command[-1]} does not start: {error}")
@@ -88,7 +146,8 @@ def postgres() -> Iterator[Server]:
         command = [str(binary / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
         command += [part for option in options for part in ("-c", option)]
         url = f"postgresql://deepguard@127.0.0.1:{port}/postgres"
-        yield from _running(Server(url, port, _as(user, *command), _answers_sql))
+        with _running(Server(url, port, _as(user, *command), _answers_sql)) as server:
+            yield server
 
 
 @contextmanager
@@ -107,7 +166,8 @@ def mariadb() -> Iterator[Server]:
         place = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'socket'}", "--bind-address=127.0.0.1"]
         rest = [f"--pid-file={folder / 'pid'}", "--character-set-server=latin1", user_option, "--max-connections=200"]
         url = f"mysql://root@127.0.0.1:{port}/mysql"
-        yield from _running(Server(url, port, [binary, "--no-defaults", *place, *rest, *small], _answers_sql))
+        with _running(Server(url, port, [binary, "--no-defaults", *place, *rest, *small], _answers_sql)) as server:
+            yield server
 
 
 @contextmanager
@@ -120,7 +180,44 @@ def redis_server(*options: str) -> Iterator[Server]:
         port = free_port()
         kept = options or ("--save", "", "--appendonly", "no")
         command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), *kept]
-        yield from _running(Server(f"redis://127.0.0.1:{port}/0", port, command, _answers_redis))
+        with _running(Server(f"redis://127.0.0.1:{port}/0", port, command, _answers_redis)) as server:
+            yield server
+
+
+@contextmanager
+def swift() -> Iterator[Storage]:
+    """Run OpenStack Swift with its S3 interface: a proxy, and one server each for accounts, containers and objects.
+
+    Objects lie on one disk, once. Linux only: it keeps what it knows of an object in extended attributes.
+    """
+    if shutil.which("swift-proxy-server", path=PROGRAMS) is None:
+        pytest.skip("OpenStack Swift is not installed here")
+    with _folder(None) as (folder, _), ExitStack() as running:
+        (folder / "disk").mkdir()
+        try:
+            os.setxattr(folder / "disk", "user.deepguard", b"kept")
+        except OSError:
+            pytest.skip("OpenStack Swift needs a temporary folder with extended attributes")
+        (folder / "swift.conf").write_text(SWIFT_HASH)
+        for kind in ("account", "container", "object"):
+            server = running.enter_context(_swift_server(folder, kind, SWIFT_STORE.format(kind=kind)))
+            _ring(folder / f"{kind}.builder", server.port)
+        secret = uuid.uuid4().hex
+        proxy = running.enter_context(_swift_server(folder, "proxy", SWIFT_PROXY.format(secret=secret)))
+        storage = Storage(proxy.url, "guard:web", secret)
+        _make_bucket(storage)
+        yield storage
+
+
+@contextmanager
+def moto() -> Iterator[Storage]:
+    """Run moto, which imitates Amazon's S3 in memory and believes every signature, however old."""
+    port = free_port()
+    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with _running(Server(f"http://127.0.0.1:{port}", port, command, _listens)) as server:
+        storage = Storage(server.url, "key", "secret")
+        _make_bucket(storage)
+        yield storage
 
 
 @contextmanager
@@ -184,12 +281,42 @@ def _run(command: Sequence[str]) -> None:
         pytest.fail(f"{command[0]} failed: {done.stdout[-500:]} {done.stderr[-500:]}")
 
 
+@contextmanager
 def _running(server: Server) -> Iterator[Server]:
     server.start()
     try:
         yield server
     finally:
         server.kill()
+
+
+@contextmanager
+def _swift_server(folder: Path, kind: str, pipeline: str) -> Iterator[Server]:
+    port = free_port()
+    settings = folder / f"{kind}.conf"
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    settings.write_text(SWIFT_SERVER.format(port=port, user=user, folder=folder) + pipeline)
+    command = [f"{PROGRAMS}/swift-{kind}-server", str(settings)]
+    with _running(Server(f"http://127.0.0.1:{port}", port, command, _listens)) as server:
+        yield server
+
+
+def _ring(builder: Path, port: int) -> None:
+    """Say which server keeps which objects: the one on `port` keeps all of them, once."""
+    for arguments in (["create", "1", "1", "0"], ["add", f"r1z1-127.0.0.1:{port}/disk", "1"], ["rebalance"]):
+        _run([f"{PROGRAMS}/swift-ring-builder", str(builder), *arguments])
+
+
+def _make_bucket(storage: Storage) -> None:
+    keys = {"aws_access_key_id": storage.key, "aws_secret_access_key": storage.secret}
+    client = boto3.client("s3", endpoint_url=storage.url, region_name="us-east-1", **keys)
+    client.create_bucket(Bucket=BUCKET)
+    client.close()
+
+
+def _listens(url: str) -> None:
+    host, port = url.removeprefix("http://").split(":")
+    socket.create_connection((host, int(port)), timeout=1).close()
 
 
 def _command(url: str, statement: str) -> None:

@@ -4,73 +4,70 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import datetime
 import os
 import subprocess
-import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import boto3
-import botocore.exceptions
 import pytest
-from tests.service.servers import free_port
+from tests.service.conftest import STORAGES
+from tests.service.servers import BUCKET, Storage, free_port
 
 from deepguard.errors import OptionError
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.store import ObjectMissing, Store, StoreDown, StoreFull, open_store
 
 PIECE = 1 << 20
-KEYS = {"aws_access_key_id": "key", "aws_secret_access_key": "secret", "region_name": "us-east-1"}
 
 
-@pytest.fixture(scope="session")
-def s3_url() -> Iterator[str]:
-    """Address of an S3-compatible server with a bucket called `photos`; moto, in a process of its own."""
-    port = free_port()
-    command = [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _make_bucket(url, time.monotonic() + 60)
-        yield url
-    finally:
-        process.kill()
-        process.wait()
-
-
-def _make_bucket(url: str, end: float) -> None:
-    client = boto3.client("s3", endpoint_url=url, **KEYS)
-    while True:
-        try:
-            client.create_bucket(Bucket="photos")
-            return client.close()
-        except botocore.exceptions.EndpointConnectionError:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-
-
-def s3_settings(url: str, home: Path, public: str = "") -> ServiceSettings:
+def s3_settings(storage: Storage, home: Path, public: str = "") -> ServiceSettings:
     return ServiceSettings(
         home=home,
-        store="s3://photos/some/prefix",
-        s3_endpoint=url,
-        s3_key="key",
-        s3_secret="secret",
+        store=f"s3://{BUCKET}/some/prefix",
+        s3_endpoint=storage.url,
+        s3_key=storage.key,
+        s3_secret=storage.secret,
         s3_public=public,
         _env_file=None,
     )
 
 
-@pytest.fixture(params=["folder", "s3"])
+def public_store(storage: Storage, home: Path) -> Store:
+    """A store whose bucket browsers reach as well."""
+    return open_store(s3_settings(storage, home, public=storage.url))
+
+
+def unfinished(storage: Storage) -> list[str]:
+    """The keys of which a server has begun to keep pieces."""
+    keys = {"aws_access_key_id": storage.key, "aws_secret_access_key": storage.secret}
+    client = boto3.client("s3", endpoint_url=storage.url, region_name="us-east-1", **keys)
+    found = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    client.close()
+    return [each["Key"] for each in found]
+
+
+def status_of(address: str) -> int:
+    try:
+        with urllib.request.urlopen(address) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code
+
+
+@pytest.fixture(params=["folder", *STORAGES])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     """Each kind of store, empty."""
     if request.param == "folder":
         yield open_store(ServiceSettings(home=tmp_path, _env_file=None))
         return
-    opened = open_store(s3_settings(request.getfixturevalue("s3_url"), tmp_path))
+    opened = open_store(s3_settings(request.getfixturevalue(request.param), tmp_path))
     yield opened
     opened.delete(*[each.key for each in opened.everything()])
 
@@ -160,24 +157,67 @@ def test_a_folder_needs_no_presigned_address(tmp_path: Path) -> None:
     assert store.signed("uploads/a", datetime.timedelta(minutes=1)) is None
 
 
-def test_a_presigned_address_gives_the_object_to_anybody_by_plain_http(s3_url: str, tmp_path: Path) -> None:
-    store = open_store(s3_settings(s3_url, tmp_path, public=s3_url))
+def test_a_presigned_address_gives_the_object_to_anybody_by_plain_http(storage: Storage, tmp_path: Path) -> None:
+    store = public_store(storage, tmp_path)
     store.put("uploads/a", b"picture")
     address = store.signed("uploads/a", datetime.timedelta(minutes=5))
     assert address is not None
-    assert address.startswith(f"{s3_url}/photos/some/prefix/uploads/a?")
+    assert address.startswith(f"{storage.url}/{BUCKET}/some/prefix/uploads/a?")
     assert "X-Amz-Expires=300" in address
-    assert "secret" not in address
+    assert storage.secret not in address
     with urllib.request.urlopen(address) as answer:
         assert answer.read() == b"picture"
 
 
-def test_without_a_public_address_the_service_delivers_itself(s3_url: str, tmp_path: Path) -> None:
-    assert open_store(s3_settings(s3_url, tmp_path)).signed("uploads/a", datetime.timedelta(minutes=1)) is None
+def test_a_presigned_address_gives_nothing_when_its_time_is_over(swift: Storage, tmp_path: Path) -> None:
+    store = public_store(swift, tmp_path)
+    store.put("uploads/a", b"picture")
+    address = store.signed("uploads/a", datetime.timedelta(seconds=3)) or ""
+    signed = time.monotonic()
+    assert status_of(address) == 200
+    # signed to the second, so up to one less
+    while status_of(address) == 200:
+        assert time.monotonic() - signed < 5
+        time.sleep(0.1)
+    assert time.monotonic() - signed > 1.9
+    assert status_of(address) == 403
+    assert status_of(store.signed("uploads/a", datetime.timedelta(minutes=5)) or "") == 200
+
+
+def test_a_presigned_address_that_was_changed_gives_nothing(swift: Storage, tmp_path: Path) -> None:
+    store = public_store(swift, tmp_path)
+    store.put("uploads/a", b"picture")
+    store.put("uploads/b", b"of somebody else")
+    address = store.signed("uploads/a", datetime.timedelta(minutes=5)) or ""
+    longer = address.replace("X-Amz-Expires=300", "X-Amz-Expires=3000")
+    assert [status_of(each) for each in (address, longer, address.replace("a?", "b?"))] == [200, 403, 403]
+    assert status_of(address.partition("?")[0]) in {400, 403}
+
+
+def test_an_upload_that_breaks_off_leaves_no_pieces_in_the_bucket(storage: Storage, tmp_path: Path) -> None:
+    begun: list[list[str]] = []
+
+    async def breaking() -> AsyncIterator[bytes]:
+        async for piece in pieces(22):
+            yield piece
+        begun.append(await asyncio.to_thread(unfinished, storage))
+        raise ConnectionResetError("the sender is gone")
+
+    store = open_store(s3_settings(storage, tmp_path))
+    with pytest.raises(ConnectionResetError):
+        asyncio.run(store.put_stream("uploads/broken", breaking()))
+    assert begun == [["some/prefix/uploads/broken"]]
+    assert unfinished(storage) == []
+    assert not store.holds("uploads/broken")
+
+
+def test_without_a_public_address_the_service_delivers_itself(storage: Storage, tmp_path: Path) -> None:
+    assert open_store(s3_settings(storage, tmp_path)).signed("uploads/a", datetime.timedelta(minutes=1)) is None
 
 
 def test_a_store_that_is_down_says_so_in_good_time(tmp_path: Path) -> None:
-    store = open_store(s3_settings(f"http://127.0.0.1:{free_port()}", tmp_path))
+    nowhere = Storage(f"http://127.0.0.1:{free_port()}", "key", "secret")
+    store = open_store(s3_settings(nowhere, tmp_path))
     begun = time.monotonic()
     with pytest.raises(StoreDown, match="the storage does not answer"):
         store.get("uploads/a")
@@ -186,10 +226,19 @@ def test_a_store_that_is_down_says_so_in_good_time(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 20
 
 
-def test_a_store_that_refuses_the_keys_is_down_and_holds_nothing(tmp_path: Path, s3_url: str) -> None:
-    elsewhere = s3_settings(s3_url, tmp_path).model_copy(update={"store": "s3://no-such-bucket/x"})
+def test_a_bucket_that_does_not_exist_takes_nothing(storage: Storage, tmp_path: Path) -> None:
+    elsewhere = s3_settings(storage, tmp_path).model_copy(update={"store": "s3://no-such-bucket/x"})
     with pytest.raises((StoreDown, ObjectMissing)):
         open_store(elsewhere).put("uploads/a", b"x")
+
+
+def test_a_store_that_refuses_the_keys_is_down_and_holds_nothing(swift: Storage, tmp_path: Path) -> None:
+    stranger = open_store(s3_settings(dataclasses.replace(swift, secret="guessed"), tmp_path))
+    with pytest.raises(StoreDown):
+        stranger.put("uploads/of-a-stranger", b"x")
+    with pytest.raises(StoreDown):
+        list(stranger.everything())
+    assert not open_store(s3_settings(swift, tmp_path)).holds("uploads/of-a-stranger")
 
 
 @pytest.mark.parametrize("address", ["photos", "http://photos", "s3://", "s3:///prefix"])

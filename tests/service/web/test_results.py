@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as Tree
@@ -17,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from tests.service.servers import BUCKET, Storage
 from tests.service.web.serving import part
 from tests.service.web.test_uploads import FORM, picture, send
 
@@ -177,16 +177,16 @@ def test_results_of_a_deleted_job_are_not_found(client, parts, job):
     assert client.get(at(job, "results/picture")).status_code == 404
 
 
-def in_a_bucket(tmp_path: Path, endpoint: str, **settings: str) -> tuple[Parts, Job]:
+def in_a_bucket(tmp_path: Path, storage: Storage, **settings: str) -> tuple[Parts, Job]:
     """Open parts over a bucket, with a finished job whose result lies there, or would."""
     parts = open_parts(
         ServiceSettings(
             home=tmp_path,
             _env_file=None,
-            store="s3://photos/guard",
-            s3_endpoint=endpoint,
-            s3_key="key",
-            s3_secret="secret",
+            store=f"s3://{BUCKET}/guard",
+            s3_endpoint=storage.url,
+            s3_key=storage.key,
+            s3_secret=storage.secret,
             **settings,
         )
     )
@@ -200,25 +200,8 @@ def in_a_bucket(tmp_path: Path, endpoint: str, **settings: str) -> tuple[Parts, 
     return parts, job
 
 
-@pytest.fixture(scope="module")
-def bucket() -> Iterator[str]:
-    """The address of an S3-compatible server with a bucket called photos."""
-    # it turns warnings of its own parts on when it is imported
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from moto.server import ThreadedMotoServer  # noqa: PLC0415 - slow to import
-
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-    host, port = server.get_host_and_port()
-    # the server takes every signature, none too
-    assert httpx.put(f"http://{host}:{port}/photos").status_code == 200
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-def test_a_bucket_that_browsers_reach_delivers_results_itself_under_their_names(tmp_path, bucket):
-    parts, job = in_a_bucket(tmp_path, bucket, s3_public=bucket)
+def test_a_bucket_that_browsers_reach_delivers_results_itself_under_their_names(tmp_path, storage):
+    parts, job = in_a_bucket(tmp_path, storage, s3_public=storage.url)
     kept = {"Content-Type": "image/jpeg", "Content-Disposition": disposition("여름.jpg", inline=False)}
     parts.store.put(f"results/{job.id}/1/picture", b"seen", kept)
     with TestClient(make_app(parts)) as client:
@@ -226,23 +209,23 @@ def test_a_bucket_that_browsers_reach_delivers_results_itself_under_their_names(
     assert given.status_code == 307
     assert given.headers["cache-control"] == "private, no-store"
     address = given.headers["location"]
-    assert address.startswith(f"{bucket}/photos/guard/results/{job.id}/1/picture?")
+    assert address.startswith(f"{storage.url}/{BUCKET}/guard/results/{job.id}/1/picture?")
     assert "X-Amz-Signature=" in address
     delivered = httpx.get(address)
     assert delivered.content == b"seen"
     assert {name: delivered.headers[name] for name in kept} == kept
 
 
-def test_a_bucket_that_browsers_do_not_reach_is_read_by_the_service(tmp_path, bucket):
-    parts, job = in_a_bucket(tmp_path, bucket)
+def test_a_bucket_that_browsers_do_not_reach_is_read_by_the_service(tmp_path, storage):
+    parts, job = in_a_bucket(tmp_path, storage)
     parts.store.put(f"results/{job.id}/1/picture", b"seen")
     with TestClient(make_app(parts)) as client:
         given = client.get(at(job, "results/picture"), params={"share": job.share}, follow_redirects=False)
     assert (given.status_code, given.content) == (200, b"seen")
 
 
-def test_an_upload_goes_into_a_bucket_whole_and_what_is_refused_leaves_nothing_there(tmp_path, bucket):
-    parts, _ = in_a_bucket(tmp_path, bucket)
+def test_an_upload_goes_into_a_bucket_whole_and_what_is_refused_leaves_nothing_there(tmp_path, storage):
+    parts, _ = in_a_bucket(tmp_path, storage)
     large = picture("BMP", (1900, 1100))
     with TestClient(make_app(parts)) as client:
         made = send(client, large).json()["id"]
@@ -256,8 +239,8 @@ def test_an_upload_goes_into_a_bucket_whole_and_what_is_refused_leaves_nothing_t
 
 def test_a_store_that_is_down_is_told(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as closed:
-        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    parts, job = in_a_bucket(tmp_path, endpoint)
+        nowhere = Storage(f"http://127.0.0.1:{closed.getsockname()[1]}", "key", "secret")
+    parts, job = in_a_bucket(tmp_path, nowhere)
     with TestClient(make_app(parts)) as client:
         given = client.get(at(job, "results/picture"), params={"share": job.share})
     assert (given.status_code, given.json()["code"]) == (503, "store_down")
