@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import dataclasses
 import datetime
+import json
 import os
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -24,6 +27,23 @@ from deepguard.service.settings import ServiceSettings
 from deepguard.service.store import ObjectMissing, Store, StoreDown, StoreFull, open_store
 
 PIECE = 1 << 20
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
+SENT = {"home", "store", "s3_endpoint", "s3_key"}
+# sends more than one part, and then nothing for ever
+WRITER = """
+import asyncio, json, sys
+from deepguard.service.settings import ServiceSettings
+from deepguard.service.store import open_store
+
+async def pieces():
+    for _ in range(22):
+        yield bytes(1 << 20)
+    print("begun", flush=True)
+    await asyncio.sleep(600)
+
+store = open_store(ServiceSettings(**json.loads(sys.argv[1]), _env_file=None))
+asyncio.run(store.put_stream("uploads/killed", pieces()))
+"""
 
 
 def s3_settings(storage: Storage, home: Path, public: str = "") -> ServiceSettings:
@@ -43,13 +63,21 @@ def public_store(storage: Storage, home: Path) -> Store:
     return open_store(s3_settings(storage, home, public=storage.url))
 
 
-def unfinished(storage: Storage) -> list[str]:
-    """The keys of which a server has begun to keep pieces."""
+@contextlib.contextmanager
+def by_hand(storage: Storage) -> Iterator[Any]:
+    """Another client of a server."""
     keys = {"aws_access_key_id": storage.key, "aws_secret_access_key": storage.secret}
     client = boto3.client("s3", endpoint_url=storage.url, region_name="us-east-1", **keys)
-    found = client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+    yield client
     client.close()
-    return [each["Key"] for each in found]
+
+
+def unfinished(storage: Storage) -> dict[str, str]:
+    """The keys of which a server has begun to keep pieces, and the names of these beginnings."""
+    with by_hand(storage) as client:
+        return {
+            each["Key"]: each["UploadId"] for each in client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        }
 
 
 def status_of(address: str) -> int:
@@ -195,7 +223,7 @@ def test_a_presigned_address_that_was_changed_gives_nothing(swift: Storage, tmp_
 
 
 def test_an_upload_that_breaks_off_leaves_no_pieces_in_the_bucket(storage: Storage, tmp_path: Path) -> None:
-    begun: list[list[str]] = []
+    begun: list[dict[str, str]] = []
 
     async def breaking() -> AsyncIterator[bytes]:
         async for piece in pieces(22):
@@ -206,9 +234,36 @@ def test_an_upload_that_breaks_off_leaves_no_pieces_in_the_bucket(storage: Stora
     store = open_store(s3_settings(storage, tmp_path))
     with pytest.raises(ConnectionResetError):
         asyncio.run(store.put_stream("uploads/broken", breaking()))
-    assert begun == [["some/prefix/uploads/broken"]]
-    assert unfinished(storage) == []
+    assert [list(each) for each in begun] == [["some/prefix/uploads/broken"]]
+    assert unfinished(storage) == {}
     assert not store.holds("uploads/broken")
+
+
+def test_a_process_killed_while_it_writes_leaves_no_object_but_pieces_for_a_rule_of_the_bucket(
+    storage: Storage, tmp_path: Path
+) -> None:
+    settings = s3_settings(storage, tmp_path)
+    described = json.dumps({**settings.model_dump(mode="json", include=SENT), "s3_secret": storage.secret})
+    with subprocess.Popen([sys.executable, "-c", WRITER, described], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "begun\n"
+        writer.kill()
+    assert not open_store(settings).holds("uploads/killed")
+    left = unfinished(storage)
+    assert list(left) == ["some/prefix/uploads/killed"]
+    with by_hand(storage) as client:
+        client.abort_multipart_upload(Bucket=BUCKET, Key="some/prefix/uploads/killed", UploadId=left.popitem()[1])
+    assert unfinished(storage) == {}
+
+
+def test_the_rule_that_the_guide_gives_the_bucket_is_one(moto: Storage) -> None:
+    [line] = [line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith('{"Rules"')]
+    with by_hand(moto) as client:
+        client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration=json.loads(line))
+        [rule] = client.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+        client.delete_bucket_lifecycle(Bucket=BUCKET)
+    assert rule["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 1}
+    assert "Expiration" not in rule
 
 
 def test_without_a_public_address_the_service_delivers_itself(storage: Storage, tmp_path: Path) -> None:
