@@ -205,7 +205,7 @@ def test_a_presigned_address_gives_nothing_when_its_time_is_over(swift: Storage,
     assert status_of(address) == 200
     # signed to the second, so up to one less
     while status_of(address) == 200:
-        assert time.monotonic() - signed < 5
+        assert time.monotonic() - signed < 10
         time.sleep(0.1)
     assert time.monotonic() - signed > 1.9
     assert status_of(address) == 403
