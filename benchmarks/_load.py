@@ -1,94 +1,121 @@
-"""The load generator, a process of its own: `python -m benchmarks._load ADDRESS jobs|uploads ...` prints JSON."""
+"""The load generator, a process of its own: `python -m benchmarks._load ADDRESS jobs|uploads ...` prints JSON.
+
+It speaks plain http.client in threads: a comfortable client takes more processor time than what is measured.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import hashlib
+import http.client
 import io
 import itertools
 import json
 import random
 import time
+import urllib.parse
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 from PIL import Image
 
 TIMEOUT = 120.0
+LINE = "x-x-x-part-x-x-x"
+HEAD = f'--{LINE}\r\nContent-Disposition: form-data; name="file"; filename="face.jpg"\r\n\r\n'.encode()
+TAIL = f"\r\n--{LINE}--\r\n".encode()
 
 
-def _small() -> bytes:
+class Client:
+    """One visitor with a connection and a cookie of its own."""
+
+    def __init__(self, address: str) -> None:
+        self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=TIMEOUT)
+        self._cookie = ""
+
+    def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
+        """Return the body of the answer; RuntimeError where it is a refusal."""
+        headers = {"Content-Type": kind} if body is not None else {}
+        headers |= {"Cookie": self._cookie} if self._cookie else {}
+        self._connection.request(method, f"/api/v1{path}", body, headers)
+        answer = self._connection.getresponse()
+        data = answer.read()
+        if answer.status >= http.HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"{method} {path}: {answer.status} {data!r}")
+        self._cookie = answer.getheader("Set-Cookie", self._cookie).partition(";")[0]
+        return data
+
+    def upload(self, data: bytes) -> dict[str, Any]:
+        """Send a file and return what the service says of it."""
+        form = b"".join((HEAD, data, TAIL))
+        told: dict[str, Any] = json.loads(self.ask("POST", "/uploads", form, f"multipart/form-data; boundary={LINE}"))
+        return told
+
+
+def jobs(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run jobs that only rest: upload, create, wait for the end, download; return the seconds of each part."""
+
+    def visit(number: int) -> list[dict[str, Any]]:
+        chance = random.Random(number)
+        client = Client(options.address)
+        picture = small() + chance.randbytes(options.bytes)
+        client.upload(picture)
+        rows = []
+        for _ in range(options.count // options.clients):
+            # people do not begin at the same moment
+            time.sleep(chance.uniform(0, 2 * options.pause))
+            rows.append(job(client, picture, options.rest))
+        return rows
+
+    return list(itertools.chain.from_iterable(_at_once(visit, options.clients)))
+
+
+def job(client: Client, picture: bytes, rest: float) -> dict[str, Any]:
+    """Run one job and return the seconds of its parts; RuntimeError where the result is not what was sent."""
+    times = [time.perf_counter()]
+    upload = client.upload(picture)
+    times.append(time.perf_counter())
+    wish = {"kind": "rest", "upload": upload["id"], "options": {"seconds": rest}}
+    asked = json.loads(client.ask("POST", "/jobs", json.dumps(wish).encode()))
+    times.append(time.perf_counter())
+    while asked["state"] in {"queued", "running"}:
+        asked = json.loads(client.ask("GET", f"/jobs/{asked['id']}?wait=30"))
+    times.append(time.perf_counter())
+    if client.ask("GET", f"/jobs/{asked['id']}/results/picture") != picture:
+        raise RuntimeError("the result is not what was sent")
+    times.append(time.perf_counter())
+    spans = (after - before for before, after in itertools.pairwise(times))
+    parts = dict(zip(("upload", "create", "wait", "download"), spans, strict=True))
+    return {**parts, "overhead": times[-1] - times[0] - rest}
+
+
+def uploads(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Upload files of `--bytes` bytes, `--clients` at a time; return whether the service has what was sent."""
+    pictures = [small() + random.Random(number).randbytes(options.bytes) for number in range(options.clients)]
+
+    def visit(number: int) -> list[dict[str, Any]]:
+        client = Client(options.address)
+        rows = []
+        for _ in range(options.count // options.clients):
+            start = time.perf_counter()
+            told = client.upload(pictures[number])
+            whole = told["sha256"] == hashlib.sha256(pictures[number]).hexdigest()
+            rows.append({"id": told["id"], "whole": whole, "seconds": time.perf_counter() - start})
+        return rows
+
+    return list(itertools.chain.from_iterable(_at_once(visit, options.clients)))
+
+
+def small() -> bytes:
+    """Return a whole small picture; what follows it makes a file as large as wished, and no decoder looks at that."""
     buffer = io.BytesIO()
     Image.new("RGB", (16, 16)).save(buffer, "JPEG")
     return buffer.getvalue()
 
 
-JPEG = _small()
-"""A whole small picture; what follows it makes the file as large as wished, and no decoder looks at that."""
-
-
-async def jobs(address: str, options: argparse.Namespace) -> list[dict[str, float]]:
-    """Run jobs that only rest: upload, create, wait for the end, download; return the seconds of each part."""
-    each = options.count // options.clients
-    rows = await asyncio.gather(*(_client(address, options, number, each) for number in range(options.clients)))
-    return [row for client in rows for row in client]
-
-
-async def uploads(address: str, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Upload files of `--bytes` bytes, `--clients` at a time; return what was sent and what the service says it has."""
-    gate = asyncio.Semaphore(options.clients)
-    async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT) as client:
-        await client.post("/api/v1/uploads", files={"file": ("first.jpg", JPEG + b"0" * 100)})
-
-        async def one(number: int) -> dict[str, Any]:
-            async with gate:
-                data = JPEG + random.Random(number).randbytes(options.bytes - len(JPEG))
-                start = time.perf_counter()
-                answer = await client.post("/api/v1/uploads", files={"file": (f"{number}.jpg", data)})
-                body = answer.json()
-                whole = answer.status_code == 201 and body["sha256"] == hashlib.sha256(data).hexdigest()
-                return {"id": body.get("id"), "whole": whole, "seconds": time.perf_counter() - start}
-
-        return list(await asyncio.gather(*(one(number) for number in range(options.count))))
-
-
-async def _client(address: str, options: argparse.Namespace, number: int, count: int) -> list[dict[str, float]]:
-    rows = []
-    chance = random.Random(number)
-    picture = JPEG + chance.randbytes(options.bytes)
-    async with httpx.AsyncClient(base_url=address, timeout=TIMEOUT) as client:
-        await client.post("/api/v1/uploads", files={"file": ("first.jpg", picture)})
-        for _ in range(count):
-            # people do not begin at the same moment
-            await asyncio.sleep(chance.uniform(0, 2 * options.pause))
-            rows.append(await _job(client, picture, options.rest))
-    return rows
-
-
-async def _job(client: httpx.AsyncClient, picture: bytes, rest: float) -> dict[str, float]:
-    times = [time.perf_counter()]
-    upload = (await client.post("/api/v1/uploads", files={"file": ("face.jpg", picture)})).raise_for_status().json()
-    times.append(time.perf_counter())
-    wish = {"kind": "rest", "upload": upload["id"], "options": {"seconds": rest}}
-    job = (await client.post("/api/v1/jobs", json=wish)).raise_for_status().json()
-    times.append(time.perf_counter())
-    while job["state"] in {"queued", "running"}:
-        query = {"wait": 30, "revision": job["revision"]}
-        job = (await client.get(f"/api/v1/jobs/{job['id']}", params=query)).raise_for_status().json()
-    times.append(time.perf_counter())
-    if job["state"] != "done":
-        raise RuntimeError(f"the job is {job['state']}: {job['error']}")
-    made = await client.get(f"/api/v1/jobs/{job['id']}/results/picture")
-    if made.raise_for_status().content != picture:
-        raise RuntimeError("the result is not what was sent")
-    times.append(time.perf_counter())
-    parts = dict(zip(("upload", "create", "wait", "download"), _differences(times), strict=True))
-    return {**parts, "overhead": times[-1] - times[0] - rest}
-
-
-def _differences(times: list[float]) -> list[float]:
-    return [after - before for before, after in itertools.pairwise(times)]
+def _at_once(visit: Callable[[int], list[dict[str, Any]]], clients: int) -> list[list[dict[str, Any]]]:
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(visit, range(clients)))
 
 
 def main() -> None:
@@ -102,8 +129,7 @@ def main() -> None:
     parser.add_argument("--rest", type=float, default=0.02)
     parser.add_argument("--pause", type=float, default=2.0)
     options = parser.parse_args()
-    work = jobs if options.what == "jobs" else uploads
-    print(json.dumps(asyncio.run(work(options.address, options))))
+    print(json.dumps((jobs if options.what == "jobs" else uploads)(options)))
 
 
 if __name__ == "__main__":

@@ -102,6 +102,7 @@ class _Attempt:
     def run(self) -> State | None:
         """Work, and write down what came of it."""
         ended = self._ended(*self._outcome())
+        self._parts.bell.ring()
         if ended is None or ended.state is not State.DONE:
             self._remove()
         if ended is not None and ended.code == Interrupted.code:

@@ -8,6 +8,7 @@ lost, which is allowed: the database knows which jobs wait, and housekeeping sen
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import time
 import uuid
@@ -17,6 +18,8 @@ from typing import Any
 
 import kombu.transport
 from kombu.transport import virtual
+
+from deepguard.service.bell import Bell
 
 SCHEME = "folder"
 LOOK_SECONDS = 0.25
@@ -68,10 +71,23 @@ class Transport(virtual.Transport):
     driver_name = "folder"
     implements = virtual.Transport.implements.extend(asynchronous=False, exchange_type=frozenset(["direct"]))
 
-    def drain_events(self, connection: Any, timeout: Any = None, **kwargs: Any) -> Any:
+    def drain_events(self, connection: Any, timeout: float | None = None, **kwargs: Any) -> Any:
         """Wait for a message in short looks: only between them a worker notices that it should stop."""
-        look = None if timeout is None else min(timeout, LOOK_SECONDS)
-        return super().drain_events(connection, look, **kwargs)  # type: ignore[no-untyped-call]
+        cycle: Any = self.cycle
+        end = time.monotonic() + (LOOK_SECONDS if timeout is None else min(timeout, LOOK_SECONDS))
+        while True:
+            try:
+                return cycle.get(self._deliver, timeout=timeout)
+            except Empty:
+                if time.monotonic() >= end:
+                    raise TimeoutError from None
+                self._bell.wait()
+
+    @functools.cached_property
+    def _bell(self) -> Bell:
+        client: Any = self.client
+        options = client.transport_options
+        return Bell(Path(options["folder"]) / options["queue"], LOOK_SECONDS)
 
     def driver_version(self) -> str:
         """Return the layout's version."""

@@ -24,13 +24,13 @@ class QueueDown(DeepguardError):
 def make_celery(settings: ServiceSettings) -> Celery:
     """Return the Celery application that both sides of the queue use."""
     folder.register()
-    options: dict[str, object] = {"polling_interval": settings.poll_seconds}
+    options: dict[str, object]
     if not settings.broker:
         address = f"{folder.SCHEME}://localhost//"
-        options["folder"] = str(settings.folder / "queue")
+        options = {"folder": str(settings.folder / "queue"), "queue": QUEUE}
     elif settings.broker.startswith(("redis://", "rediss://", "unix://")):
         address = settings.broker
-        options |= {
+        options = {
             "socket_timeout": SOCKET_SECONDS,
             "socket_connect_timeout": SOCKET_SECONDS,
             "socket_keepalive": True,

@@ -21,6 +21,7 @@ from sqlalchemy import CursorResult, Insert, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from deepguard.errors import OptionError
@@ -81,10 +82,14 @@ def reader(request: Request, parts: Open) -> Visitor:
 Reader = Annotated[Visitor, Depends(reader)]
 
 
-def owner(request: Request, visitor: Reader, parts: Open) -> Visitor:
+async def owner(request: Request, visitor: Reader, parts: Open) -> Visitor:
     """Return who asks, as somebody who can own something: a stranger becomes a visit and is sent its cookie."""
     if visitor.owner:
         return visitor
+    return await run_in_threadpool(_visiting, request, visitor, parts)
+
+
+def _visiting(request: Request, visitor: Visitor, parts: Parts) -> Visitor:
     _count(request, VISITS, f"visits {visitor.address}")
     token = secrets.token_urlsafe(32)
     visit = Visit(id=identifier(), token_hash=keys.hashed(token))
@@ -99,7 +104,7 @@ Owner = Annotated[Visitor, Depends(owner)]
 _documented = HTTPBearer(auto_error=False, description="A key with the scope `admin`; also as `X-API-Key`.")
 
 
-def admin(visitor: Reader, described: Annotated[object, Depends(_documented)]) -> Visitor:
+async def admin(visitor: Reader, described: Annotated[object, Depends(_documented)]) -> Visitor:
     """Return who asks if they may administer; 401 without a key, 403 with one that may not."""
     if visitor.admin:
         return visitor

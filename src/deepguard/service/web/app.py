@@ -76,4 +76,9 @@ def parts_of(connection: HTTPConnection) -> Parts:
     return parts
 
 
-Open = Annotated[Parts, Depends(parts_of)]
+async def _parts(connection: HTTPConnection) -> Parts:
+    # a plain function would be called in a thread of its own, at each request
+    return parts_of(connection)
+
+
+Open = Annotated[Parts, Depends(_parts)]

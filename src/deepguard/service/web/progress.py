@@ -17,6 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.websockets import WebSocketDisconnect
 
+from deepguard.service.bell import Bell
 from deepguard.service.database import Database
 from deepguard.service.states import ACTIVE
 from deepguard.service.tables import Job
@@ -84,9 +85,9 @@ class Watch:
 class Poller:
     """Looks for changes of all jobs that are watched in this process, by one query at a time; idle while none is."""
 
-    def __init__(self, database: Database, seconds: float) -> None:
+    def __init__(self, database: Database, bell: Bell) -> None:
         self._database = database
-        self._seconds = seconds
+        self._bell = bell
         self._watches: dict[str, set[Watch]] = {}
         self._task: asyncio.Task[None] | None = None
 
@@ -119,7 +120,7 @@ class Poller:
             for job_id in asked:
                 for watch in self._watches.get(job_id, ()):
                     watch.tell(found.get(job_id, GONE))
-            await asyncio.sleep(max(self._seconds, AGAIN_SECONDS) if down else self._seconds)
+            await (asyncio.sleep(AGAIN_SECONDS) if down else asyncio.to_thread(self._bell.wait))
 
     def _look(self, job_ids: Collection[str]) -> Mapping[str, News]:
         with self._database.reading() as session:
@@ -130,7 +131,7 @@ class Poller:
 def install(app: FastAPI) -> None:
     """Give the application its poller."""
     parts = app.state.parts
-    app.state.poller = Poller(parts.database, parts.settings.poll_seconds)
+    app.state.poller = Poller(parts.database, parts.bell)
 
 
 async def changed(connection: HTTPConnection, job_id: str, revision: int, seconds: float) -> None:
