@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -22,6 +23,9 @@ from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.models.roles import detectors
+from deepguard.prove.report import ModelFacts
+from deepguard.prove.verify import Judgement, Sighting
+from deepguard.service.kinds import protect
 from deepguard.service.kinds.protect import options_from
 from deepguard.service.kinds.roles import Ability, Done, Work, kinds
 from deepguard.transforms.posting import POSTINGS
@@ -195,9 +199,28 @@ def test_the_summary_is_what_a_list_shows(done: Done) -> None:
     after = [each["after"] for each in report["judgements"]]
     assert summary["found_after"] == sum(sum(each["delivered"]["found"]) for each in after)
     assert set(summary["found_posted"]) == {"instagram", "kakaotalk"}
+    assert "judges" not in summary
     assert summary["ssim"] == report["face_quality"][0]["ssim"]
     assert summary["lpips"] is None
     json.dumps(summary, allow_nan=False)
+
+
+def test_who_was_not_attacked_is_counted_apart() -> None:
+    def told(detector: str, before: bool, after: bool) -> Judgement:
+        seen = {"delivered": Sighting((after,), (after,)), "instagram": Sighting((before,), (before,))}
+        return Judgement(detector, (before,), seen)
+
+    file = SimpleNamespace(width=10, height=10, format="PNG", bytes=1)
+    report: Any = SimpleNamespace(
+        models=[ModelFacts("one", True, {}), ModelFacts("two", True, {}), ModelFacts("held out", False, {})],
+        judgements=[told("one", True, False), told("two", True, True), told("held out", True, True)],
+        preset="balanced", input=file, output=file, chosen=(1,), device="cpu", missing=(), face_quality=(), notes=(),
+    )  # fmt: skip
+    summary = protect._summary(report)
+    attacked = {name: summary[name] for name in ("detectors", "found_before", "found_after", "found_posted")}
+    assert attacked == {"detectors": 2, "found_before": 2, "found_after": 1, "found_posted": {"instagram": 2}}
+    counts = {"detectors": 1, "found_before": 1, "found_after": 1, "found_posted": {"instagram": 1}}
+    assert summary["judges"] == counts
 
 
 def test_its_stages_are_those_of_its_spans_and_fill_the_whole(told: list[Progress], done: Done) -> None:

@@ -252,6 +252,10 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
             "by all programs together (9): 20 in the original, 4",
         ),
         ({"found_posted": {"instagram": 1, "other": 2}}, "the face is found by 1 (Instagram), 2 (other)."),
+        (
+            {"judges": {"detectors": 2, "found_before": 2, "found_after": 1}},
+            "Programs that were not attacked (2) find faces 2 times in the original, 1 times in the",
+        ),
         ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: scrfd, dsfd."),
     ],
 )

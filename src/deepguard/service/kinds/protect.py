@@ -21,6 +21,7 @@ from deepguard.media.read import decode
 from deepguard.media.signatures import Container
 from deepguard.models.roles import detectors
 from deepguard.prove.report import Quality, Report
+from deepguard.prove.verify import Judgement
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds
 from deepguard.service.loaded import missing, models
 from deepguard.transforms.posting import POSTINGS
@@ -258,16 +259,15 @@ def _log(report: Report, work: Work) -> bytes:
 
 
 def _summary(report: Report) -> dict[str, Any]:
-    versions = list(report.judgements[0].after)
-    found = {name: sum(sum(each.after[name].found) for each in report.judgements) for name in versions}
+    attacked = {each.name for each in report.models if each.attacked}
+    judges = [each for each in report.judgements if each.detector not in attacked]
     return {
         "variant": report.preset,
         "megapixels": report.input.width * report.input.height / 1e6,
         "faces": len(report.chosen),
-        "detectors": len(report.judgements),
-        "found_before": sum(sum(each.before) for each in report.judgements),
-        "found_after": found["delivered"],
-        "found_posted": {name: count for name, count in found.items() if name != "delivered"},
+        # who was not attacked never stands in one number with who was
+        **_counts([each for each in report.judgements if each.detector in attacked]),
+        **({"judges": _counts(judges)} if judges else {}),
         "device": report.device,
         "missing": list(report.missing),
         "ssim": _worst(report.face_quality, "ssim", min),
@@ -275,6 +275,17 @@ def _summary(report: Report) -> dict[str, Any]:
         "format": report.output.format,
         "bytes": report.output.bytes,
         "notes": list(report.notes),
+    }
+
+
+def _counts(judgements: Sequence[Judgement]) -> dict[str, Any]:
+    """Return how often the detectors found one of the faces: before, as delivered, and after each way of posting."""
+    found = {name: sum(sum(each.after[name].found) for each in judgements) for name in judgements[0].after}
+    return {
+        "detectors": len(judgements),
+        "found_before": sum(sum(each.before) for each in judgements),
+        "found_after": found.pop("delivered"),
+        "found_posted": found,
     }
 
 

@@ -145,6 +145,10 @@ def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
     before, after = summary.get("found_before"), summary.get("found_after")
     if before is not None and after is not None:
         yield _found(say, summary, before, after)
+    judges = summary.get("judges")
+    if judges:
+        counts = {"before": judges["found_before"], "after": judges["found_after"]}
+        yield say("result.judges", detectors=judges["detectors"], **counts)
     posted = summary.get("found_posted", {})
     if before and posted and summary.get("faces", 1) == 1:
         places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
