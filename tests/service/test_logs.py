@@ -29,8 +29,12 @@ def configured(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[C
     """Configure the log of a process; return a function that gives its lines. All is put back afterwards."""
     root = logging.getLogger()
     level = root.level
-    touched = [logging.getLogger(name) for name in (*logs.TALKATIVE, *logs.SILENT)]
-    states = [(each, each.level, each.disabled) for each in touched]
+    touched = [logging.getLogger(name) for name in ("uvicorn", "uvicorn.error", *logs.TALKATIVE, *logs.SILENT)]
+    states = [(each, each.level, each.disabled, each.propagate) for each in touched]
+    for each in touched[:2]:
+        # another test's server may have been a quiet one
+        each.setLevel(logging.NOTSET)
+        each.disabled, each.propagate = False, True
     hooks = sys.excepthook, threading.excepthook
     written: list[str] = []
 
@@ -46,9 +50,9 @@ def configured(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Iterator[C
     yield start
     root.handlers.clear()
     root.setLevel(level)
-    for each, its_level, disabled in states:
+    for each, its_level, disabled, propagate in states:
         each.setLevel(its_level)
-        each.disabled = disabled
+        each.disabled, each.propagate = disabled, propagate
     sys.excepthook, threading.excepthook = hooks
     logging.captureWarnings(False)
     logging.getLogger("uvicorn.error").filters.clear()

@@ -125,9 +125,10 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "The programs find no face in the original either.",
         ),
         "result.judges": (
-            "보호할 때 쓰지 않은 프로그램({detectors}개)은 원본에서 {before}번, 보호한 사진에서 {after}번 얼굴을 찾았어요.",
-            "Programs that were not attacked ({detectors}) find faces {before} times in the original, {after} times in the"
-            " protected photo.",
+            "보호할 때 쓰지 않은 프로그램({detectors}개)은 원본에서 {before}번, 보호한 사진에서 {after}번 얼굴을"
+            " 찾았어요.",
+            "Programs that were not attacked ({detectors}) find faces {before} times in the original, {after} times in"
+            " the protected photo.",
         ),
         "result.posted": (
             "SNS에 올린 뒤처럼 다시 압축하면 {places}가 찾아요.",
