@@ -27,22 +27,21 @@ TAIL = f"\r\n--{LINE}--\r\n".encode()
 
 
 class Client:
-    """One visitor with a connection and a cookie of its own."""
+    """One program with a connection of its own; all use one key."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, key: str) -> None:
         self._connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=TIMEOUT)
-        self._cookie = ""
+        self._key = key
 
     def ask(self, method: str, path: str, body: bytes | None = None, kind: str = "application/json") -> bytes:
         """Return the body of the answer; RuntimeError where it is a refusal."""
-        headers = {"Content-Type": kind} if body is not None else {}
-        headers |= {"Cookie": self._cookie} if self._cookie else {}
+        headers = {"Authorization": f"Bearer {self._key}"}
+        headers |= {"Content-Type": kind} if body is not None else {}
         self._connection.request(method, f"/api/v1{path}", body, headers)
         answer = self._connection.getresponse()
         data = answer.read()
         if answer.status >= http.HTTPStatus.BAD_REQUEST:
             raise RuntimeError(f"{method} {path}: {answer.status} {data!r}")
-        self._cookie = answer.getheader("Set-Cookie", self._cookie).partition(";")[0]
         return data
 
     def upload(self, data: bytes) -> dict[str, Any]:
@@ -57,9 +56,8 @@ def jobs(options: argparse.Namespace) -> list[dict[str, Any]]:
 
     def visit(number: int) -> list[dict[str, Any]]:
         chance = random.Random(number)
-        client = Client(options.address)
+        client = Client(options.address, options.key)
         picture = small() + chance.randbytes(options.bytes)
-        client.upload(picture)
         rows = []
         for _ in range(options.count // options.clients):
             # people do not begin at the same moment
@@ -94,7 +92,7 @@ def uploads(options: argparse.Namespace) -> list[dict[str, Any]]:
     pictures = [small() + random.Random(number).randbytes(options.bytes) for number in range(options.clients)]
 
     def visit(number: int) -> list[dict[str, Any]]:
-        client = Client(options.address)
+        client = Client(options.address, options.key)
         rows = []
         for _ in range(options.count // options.clients):
             start = time.perf_counter()
@@ -123,6 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks._load", description=__doc__)
     parser.add_argument("address")
     parser.add_argument("what", choices=("jobs", "uploads"))
+    parser.add_argument("--key", required=True)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--bytes", type=int, default=200_000)

@@ -17,15 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+DEEPGUARD = (sys.executable, "-m", "deepguard")
+KEY = ("keys", "create", "benchmark", "--rate", "100000/minute", "--jobs-per-day", "100000")
 PATIENCE = 60.0
 """Seconds until a service must be ready."""
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A running service: its address, and the process ids in the order of the commands."""
+    """A running service: its address, a key without limits, and the process ids in the order of the commands."""
 
     address: str
+    key: str
     processes: tuple[int, ...]
 
 
@@ -43,8 +46,9 @@ def running(commands: Sequence[Sequence[str]], home: Path, extra: Mapping[str, s
         **extra,
     }
     with (home / "service.log").open("wb") as log:
-        subprocess.run(
-            [sys.executable, "-m", "deepguard", "database", "upgrade"], env=environment, check=True, stdout=log
+        subprocess.run([*DEEPGUARD, "database", "upgrade"], env=environment, check=True, stdout=log)
+        key = subprocess.run(
+            [*DEEPGUARD, *KEY], env=environment, check=True, stdout=subprocess.PIPE, stderr=log, text=True
         )
         children = [
             subprocess.Popen([sys.executable, "-m", *words], env=environment, stdout=log, stderr=log)
@@ -53,7 +57,7 @@ def running(commands: Sequence[Sequence[str]], home: Path, extra: Mapping[str, s
         try:
             address = f"http://127.0.0.1:{port}"
             _await(address, children, home / "service.log")
-            yield Served(address, tuple(child.pid for child in children))
+            yield Served(address, key.stdout.strip(), tuple(child.pid for child in children))
         except Exception:
             print((home / "service.log").read_text(errors="replace")[-4000:], file=sys.stderr)
             raise

@@ -21,7 +21,7 @@ import psutil
 from sqlalchemy import func, select
 
 from benchmarks._machine import place
-from benchmarks._service import free_port, running
+from benchmarks._service import Served, free_port, running
 from deepguard.cli.demo import sample_file
 from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> None:
         settings = ServiceSettings(_env_file=None, home=Path(folder), broker=broker.address)
         with running((("deepguard", "serve"),), Path(folder), extra) as served:
             started = time.monotonic()
-            _queue(served.address, options.jobs)
+            _queue(served, options.jobs)
             events = _trouble(served.processes[0], broker, settings, options)
             _await(settings, options.jobs)
             seconds = time.monotonic() - started
@@ -101,8 +101,9 @@ def report(parts: Parts, wanted: int, events: Sequence[str], seconds: float) -> 
     return faults + (["the store and the rows differ"] if stored != known else [])
 
 
-def _queue(address: str, count: int) -> None:
-    with httpx.Client(base_url=address, timeout=60) as client:
+def _queue(served: Served, count: int) -> None:
+    key = {"Authorization": f"Bearer {served.key}"}
+    with httpx.Client(base_url=served.address, timeout=60, headers=key) as client:
         photo = sample_file().read_bytes()
         answer = client.post("/api/v1/uploads", files={"file": ("astronaut.png", photo)}).raise_for_status()
         for number in range(count):

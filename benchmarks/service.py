@@ -20,7 +20,6 @@ from benchmarks._service import Served, fetched, running
 
 WEB = ("deepguard.service.web",)
 WORKER = ("benchmarks._resting", "--name", "bench-0")
-LIMITS = {"DEEPGUARD_RATE": "100000/minute", "DEEPGUARD_JOBS_PER_DAY": "100000"}
 LARGE = 5_000_000
 ROUNDS = 3
 """Of large uploads: memory that grew with each would show."""
@@ -39,7 +38,7 @@ def main(arguments: Sequence[str]) -> None:
     print("## The service", end="\n\n")
     print("Web process, worker and load generator, each its own process: `python -m benchmarks service`.", end="\n\n")
     print(place(), end="\n\n")
-    extra = {**LIMITS, "DEEPGUARD_BROKER": options.broker, "DEEPGUARD_DATABASE": options.database}
+    extra = {"DEEPGUARD_BROKER": options.broker, "DEEPGUARD_DATABASE": options.database}
     with tempfile.TemporaryDirectory() as folder, running((WEB, WORKER), Path(folder), extra) as served:
         print(overhead(served, options), end="\n\n")
         print(uploads(served, options))
@@ -106,7 +105,7 @@ class Memory:
 
 def _load(served: Served, what: str, **options: Any) -> list[dict[str, Any]]:
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
-    ask = [sys.executable, "-m", "benchmarks._load", served.address, what, *words]
+    ask = [sys.executable, "-m", "benchmarks._load", served.address, what, "--key", served.key, *words]
     rows: list[dict[str, Any]] = json.loads(subprocess.run(ask, check=True, stdout=subprocess.PIPE).stdout)
     fetched(f"{served.address}/healthz")
     return rows
