@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,14 +35,15 @@ class Estimate:
 def estimate(
     session: Session, ability: Mapping[str, Any], options: Mapping[str, Any], megapixels: float | None
 ) -> Estimate:
-    """Return how long work takes: the median of what a megapixel took in the last jobs like it, else a first guess.
+    """Return how long work takes: the first guess, corrected by how wrong it was in the last jobs like it.
 
-    `ability` is what workers published of the kind (see `kinds.roles.Ability`), as JSON.
+    The correction is the median of seconds / guess: part of the work grows with the picture and part does not, and
+    only the guess knows both. `ability` is what workers published of the kind (see `kinds.roles.Ability`), as JSON.
     """
     size = megapixels if megapixels is not None else MEGAPIXELS
     variant = variant_of(ability, options)
     seen = (
-        select(Outcome.seconds / Outcome.megapixels)
+        select(Outcome.seconds, Outcome.megapixels)
         .where(
             Outcome.kind == ability["name"],
             Outcome.variant == variant,
@@ -52,10 +53,11 @@ def estimate(
         .order_by(Outcome.ended.desc())
         .limit(SAMPLES)
     )
-    rates = [float(rate) for rate in session.scalars(seen) if rate is not None]
-    if len(rates) >= ENOUGH:
-        return Estimate(statistics.median(rates) * size, len(rates))
-    return Estimate(_guessed(ability["seconds"], variant, size), 0)
+    guess = _guess(ability["seconds"], variant)
+    wrong = [took / guess(pixels) for took, pixels in session.execute(seen) if pixels and guess(pixels) > 0]
+    if len(wrong) >= ENOUGH:
+        return Estimate(statistics.median(wrong) * guess(size), len(wrong))
+    return Estimate(guess(size), 0)
 
 
 def variant_of(ability: Mapping[str, Any], options: Mapping[str, Any]) -> str:
@@ -81,7 +83,8 @@ def _left(running: Iterable[Row[float | None, datetime.datetime | None]]) -> Ite
     return (max(0.0, (seconds or 0.0) - seconds_between(started, moment)) for seconds, started in running)
 
 
-def _guessed(seconds: Mapping[str, Any], variant: str, megapixels: float) -> float:
+def _guess(seconds: Mapping[str, Any], variant: str) -> Callable[[float], float]:
+    """Return the first guess: megapixels -> seconds."""
     known: Sequence[float] = seconds.get(variant) or seconds.get("") or next(iter(seconds.values()), (0.0, 0.0))
     fixed, each = known
-    return float(fixed) + float(each) * megapixels
+    return lambda megapixels: float(fixed) + float(each) * megapixels

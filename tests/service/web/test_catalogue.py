@@ -19,13 +19,13 @@ API = "/api/v1"
 PATHS = ("kinds", "kinds/protect", "models", "limits", "version")
 
 
-def happened(parts: Parts, *rates: float, **columns: object) -> None:
-    """Let jobs of 4 megapixels have ended, the first the longest ago, by their seconds for a megapixel."""
+def happened(parts: Parts, *seconds: float, **columns: object) -> None:
+    """Let jobs of 4 megapixels have ended, the first the longest ago; the first guess for them is 18 seconds."""
     values = {"kind": "protect", "state": State.DONE, "variant": "balanced", "megapixels": 4.0} | columns
     with parts.database.writing() as session:
-        for age, rate in enumerate(reversed(rates)):
+        for age, took in enumerate(reversed(seconds)):
             ended = now() - datetime.timedelta(seconds=age)
-            session.add(Outcome(seconds=rate * (values["megapixels"] or 1.0), ended=ended, **values))
+            session.add(Outcome(seconds=took, ended=ended, **values))
 
 
 @pytest.fixture
@@ -128,22 +128,23 @@ def test_without_experience_the_first_guess_of_the_preset_counts(me, parts):
     assert asked(me, parts, "find")["seconds"] == 2.5
 
 
-def test_experience_is_the_median_for_a_megapixel(me, parts):
-    happened(parts, 3.0, 100.0)
+def test_experience_corrects_the_first_guess_by_its_median_error(me, parts):
+    happened(parts, 9.0, 1800.0)
     assert asked(me, parts)["samples"] == 0
-    happened(parts, 5.0)
-    assert asked(me, parts) == {"seconds": 10.0, "waiting_seconds": 0.0, "based_on": "experience", "samples": 3}
+    happened(parts, 36.0)
+    # the guess of 14 seconds for 2 megapixels, twice, as the last jobs took twice as long as was guessed
+    assert asked(me, parts) == {"seconds": 28.0, "waiting_seconds": 0.0, "based_on": "experience", "samples": 3}
     # the preset that is meant when none is named
-    assert asked(me, parts, preset="balanced")["seconds"] == 10.0
+    assert asked(me, parts, preset="balanced")["seconds"] == 28.0
 
 
 def test_only_the_last_fifty_count(any_parts):
-    happened(any_parts, *[99.0] * 30, *[2.0] * 50)
+    happened(any_parts, *[99.0] * 30, *[9.0] * 50)
     with any_parts.database.reading() as session:
         guess = estimates.estimate(session, ABILITIES["protect"], {}, 3.0)
         unknown = estimates.estimate(session, ABILITIES["protect"], {}, None)
-    assert (guess.seconds, guess.samples) == (6.0, 50)
-    assert unknown.seconds == 2.0 * estimates.MEGAPIXELS
+    assert (guess.seconds, guess.samples) == (8.0, 50)
+    assert unknown.seconds == (10.0 + 2.0 * estimates.MEGAPIXELS) / 2
 
 
 @pytest.mark.parametrize(
