@@ -64,7 +64,11 @@ class ServiceSettings(BaseSettings):
         default=15.0, gt=0, description="seconds without a sign of life after which a job is taken from its worker"
     )
     poll_seconds: float = Field(
-        default=0.02, gt=0, le=5, description="pause between two looks for a change, in seconds"
+        default=0.02,
+        gt=0,
+        le=5,
+        description="pause between two looks at watched jobs, in seconds;"
+        " the end of one on this machine is noticed at once",
     )
 
     keep_hours: float = Field(default=24.0, gt=0, description="hours until uploads and results are removed")
