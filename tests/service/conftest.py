@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from tests.service import servers
+from tests.service.benches import parts_in
+from tests.service.household import Timer
 
 from deepguard.service import schema
 from deepguard.service.database import Database
@@ -93,3 +95,17 @@ def any_parts(any_database: Database, tmp_path: Path) -> Iterator[Parts]:
     opened = open_parts(settings)
     yield opened
     opened.database.close()
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Iterator[Parts]:
+    """The service's parts over SQLite and folders, where their kind does not matter."""
+    opened = parts_in(tmp_path)
+    yield opened
+    opened.database.close()
+
+
+@pytest.fixture
+def timer() -> Timer:
+    """A steady clock that stands until it is moved."""
+    return Timer()

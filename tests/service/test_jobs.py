@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from tests.service.moves import MOST, MOVES, add, result, stored, told
 
 from deepguard.service import jobs
 from deepguard.service.database import Database
 from deepguard.service.jobs import Claim, Ending, JobGone, WrongState
 from deepguard.service.states import ACTIVE, NEXT, State
-from deepguard.service.tables import Job, Outcome, Result, Table, identifier, now
-
-MOST = 3
+from deepguard.service.tables import Job, Outcome, Table, identifier, now
 
 
 def lite(folder: Path) -> Database:
@@ -38,74 +32,11 @@ def database(tmp_path: Path) -> Iterator[Database]:
     made.close()
 
 
-def add(database: Database, state: State = State.QUEUED, **columns: Any) -> str:
-    """A job in a state; one that was begun is in its first attempt, held by the worker `ours`."""
-    job = jobs.new_job(
-        id=identifier(),
-        kind="protect",
-        owner="visit:1",
-        name="a.jpg",
-        upload_id=identifier(),
-        options={},
-        expires=now(),
-    )
-    job.state = state
-    if state is not State.QUEUED:
-        job.attempt, job.worker, job.started = 1, "ours", now()
-    for name, value in columns.items():
-        setattr(job, name, value)
-    with database.writing() as session:
-        session.add(job)
-    return job.id
-
-
-def stored(database: Database, job_id: str) -> Job:
-    with database.reading() as session:
-        return session.get_one(Job, job_id)
-
-
 def outcomes(database: Database) -> list[str]:
     with database.reading() as session:
         return list(session.scalars(select(Outcome.state)))
 
 
-def result(job_id: str, name: str = "picture") -> Result:
-    return Result(
-        job_id=job_id,
-        name=name,
-        filename="a.jpg",
-        media_type="image/jpeg",
-        size=1,
-        sha256="",
-        key=f"results/{job_id}/1/{name}",
-    )
-
-
-def held(job: Job) -> Claim:
-    return Claim(job.id, 1, "ours")
-
-
-def told(move: Callable[[], object]) -> object:
-    """What a move returns, or the class of what it raises."""
-    try:
-        return move()
-    except (JobGone, WrongState) as error:
-        return type(error)
-
-
-MOVES: dict[str, Callable[[Session, Job], object]] = {
-    "claim": lambda session, job: jobs.claim(session, job.id, "other"),
-    "beat": lambda session, job: jobs.beat(session, held(job)),
-    "report": lambda session, job: jobs.report(session, held(job), {"share": 0.5}),
-    "end done": lambda session, job: jobs.end(session, held(job), Ending(State.DONE, results=[result(job.id)])),
-    "end failed": lambda session, job: jobs.end(session, held(job), Ending(State.FAILED, "no_face", "none")),
-    "end stopped": lambda session, job: jobs.end(session, held(job), Ending(State.QUEUED)),
-    "lose": lambda session, job: jobs.lose(session, job.id, 1, MOST),
-    "lose the last": lambda session, job: jobs.lose(session, job.id, 1, 1),
-    "cancel": jobs.cancel,
-    "retry": jobs.retry,
-    "expire": lambda session, job: jobs.expire(session, job.id),
-}
 LEADS: dict[str, dict[State, tuple[State, object]]] = {
     "claim": {State.QUEUED: (State.RUNNING, ...)},
     "beat": {State.RUNNING: (State.RUNNING, None)},
@@ -339,82 +270,3 @@ def test_seconds_are_never_negative():
     moment = now()
     assert jobs.seconds_between(moment, None) == jobs.seconds_between(None, moment) == 0
     assert jobs.seconds_between(moment, moment.replace(year=moment.year - 1)) == 0
-
-
-class Life(RuleBasedStateMachine):
-    """Any moves in any order, by workers who remember every claim that they ever had."""
-
-    folder: Path
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.database = Database(f"sqlite+pysqlite:///{self.folder / f'{identifier()}.sqlite'}")
-        Table.metadata.create_all(self.database.engine)
-        self.job_id = add(self.database)
-        self.claims: list[Claim] = []
-        self.attempt = self.revision = 0
-        self.state = State.QUEUED
-
-    def teardown(self) -> None:
-        self.database.close()
-
-    def move(self, change: Callable[[Session, Job], object]) -> object:
-        with self.database.writing() as session:
-            return told(lambda: change(session, session.get_one(Job, self.job_id)))
-
-    @rule()
-    def claim(self) -> None:
-        claim = self.move(lambda session, job: jobs.claim(session, job.id, "worker"))
-        if isinstance(claim, Claim):
-            self.claims.append(claim)
-
-    @precondition(lambda self: self.claims)
-    @rule(which=st.integers(0), state=st.sampled_from((State.DONE, State.FAILED, State.QUEUED)))
-    def end(self, which: int, state: State) -> None:
-        claim = self.claims[which % len(self.claims)]
-        before = stored(self.database, self.job_id)
-        ended = self.move(lambda session, job: jobs.end(session, claim, Ending(state)))
-        assert not ended or (claim == self.claims[-1] and before.state == State.RUNNING)
-
-    @precondition(lambda self: self.claims)
-    @rule(which=st.integers(0))
-    def report(self, which: int) -> None:
-        claim = self.claims[which % len(self.claims)]
-        if self.move(lambda session, job: jobs.report(session, claim, {"share": 0.1})) is None:
-            assert claim == self.claims[-1]
-
-    @rule(attempt=st.integers(0, 6))
-    def lose(self, attempt: int) -> None:
-        self.move(lambda session, job: jobs.lose(session, job.id, attempt, 2))
-
-    @rule(name=st.sampled_from(("cancel", "retry", "expire")))
-    def ask(self, name: str) -> None:
-        self.move(MOVES[name])
-
-    @invariant()
-    def only_allowed_steps_were_taken_and_attempts_and_revisions_only_grow(self) -> None:
-        job = stored(self.database, self.job_id)
-        # losing the last time and cancelling pass through no other state
-        assert job.state == self.state or job.state in NEXT[self.state]
-        assert job.attempt >= self.attempt
-        assert job.revision >= self.revision + (job.state != self.state)
-        assert job.attempt == len(self.claims)
-        assert (job.ended is None) == (job.state in ACTIVE)
-        self.state, self.attempt, self.revision = State(job.state), job.attempt, job.revision
-
-
-def test_no_order_of_moves_breaks_a_job(tmp_path):
-    from hypothesis.stateful import run_state_machine_as_test  # noqa: PLC0415 - beside its only use
-
-    Life.folder = tmp_path
-    run_state_machine_as_test(
-        Life,
-        settings=settings(
-            max_examples=15,
-            stateful_step_count=25,
-            deadline=None,
-            derandomize=True,
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )

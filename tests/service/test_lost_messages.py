@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.service import servers
 from tests.service.benches import job_of, parts_in, queued, wait_for, worker
+from tests.service.household import Timer
 
-from deepguard.service import deafness, jobs
+from deepguard.service import deafness
 from deepguard.service.deafness import Deafness
-from deepguard.service.leases import take_back
 from deepguard.service.parts import Parts
 from deepguard.service.queue import QueueDown
 from deepguard.service.states import State
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = parts_in(tmp_path)
-    yield opened
-    opened.database.close()
 
 
 def test_a_worker_goes_on_after_the_broker_forgot_everything_while_it_worked(tmp_path: Path) -> None:
@@ -40,25 +31,6 @@ def test_a_worker_goes_on_after_the_broker_forgot_everything_while_it_worked(tmp
             wait_for(lambda: job_of(parts, second).state == State.DONE)
         assert [job_of(parts, each).attempt for each in (first, second)] == [1, 1]
         parts.database.close()
-
-
-def test_a_worker_that_starts_again_takes_back_what_it_had_at_once(parts: Parts) -> None:
-    mine, others, asked = (queued(parts, b"x", "odd") for _ in range(3))
-    with parts.database.writing() as session:
-        for job_id, name in ((mine, "one"), (others, "two"), (asked, "one")):
-            assert jobs.claim(session, job_id, name)
-        jobs.cancel(session, session.get_one(jobs.Job, asked))
-    take_back(parts, "one")
-    found = {each: job_of(parts, each) for each in (mine, others, asked)}
-    assert [each.state for each in found.values()] == [State.QUEUED, State.RUNNING, State.CANCELLED]
-    assert (found[mine].losses, parts.sender.check()) == (1, 1)
-
-
-class Timer:
-    at = 0.0
-
-    def __call__(self) -> float:
-        return self.at
 
 
 def listened(parts: Parts, busy: list[bool], seconds: float) -> list[int]:

@@ -14,7 +14,7 @@ import pytest
 import structlog
 import torch
 from sqlalchemy.exc import OperationalError
-from tests.service.benches import bench_in, parts_in, wait_for, worker_of
+from tests.service.benches import bench_in, wait_for, worker_of
 
 from deepguard.errors import WeightsMissing
 from deepguard.models.detectors import mtcnn
@@ -31,13 +31,6 @@ from deepguard.service.tables import Worker
 from deepguard.weights.shelf import Shelf
 
 CPU = torch.device("cpu")
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = parts_in(tmp_path)
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
-from tests.service.benches import cancelled, job_of, parts_in, queued
+from tests.service.benches import cancelled, job_of, queued
 
 from deepguard.service import jobs
 from deepguard.service.database import Database
@@ -29,13 +28,6 @@ class Hands:
 
     def __call__(self) -> float:
         return self.at
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> Iterator[Parts]:
-    opened = parts_in(tmp_path)
-    yield opened
-    opened.database.close()
 
 
 @pytest.fixture
