@@ -15,6 +15,7 @@ from deepguard.service.states import State
 from deepguard.service.tables import Job, Result, Upload, Visit, Worker, identifier, now
 from deepguard.service.web.access import COOKIE
 
+JOBS = "/api/v1/jobs"
 SCHEMA = {
     "type": "object",
     "additionalProperties": False,
@@ -133,3 +134,8 @@ def row(parts: Parts, job_id: str) -> Job | None:
     """A job as it stands in the database."""
     with parts.database.reading() as session:
         return session.get(Job, job_id)
+
+
+def wish(upload: str, **options: object) -> dict[str, object]:
+    """What to ask for: a picture to be protected."""
+    return {"kind": "protect", "upload": upload, "options": options}

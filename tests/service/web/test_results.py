@@ -17,8 +17,8 @@ from fastapi import FastAPI
 from sqlalchemy import select
 from starlette.testclient import TestClient
 from tests.service.servers import BUCKET, Storage
+from tests.service.web.sending import FORM, picture, send
 from tests.service.web.serving import part
-from tests.service.web.test_uploads import FORM, picture, send
 
 from deepguard.service import jobs
 from deepguard.service.disposition import disposition

@@ -13,8 +13,8 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import func, select
 from starlette.testclient import TestClient
+from tests.service.web.sending import files, nothing_kept, picture, rows, settled
 from tests.service.web.serving import head, part, serving, whole
-from tests.service.web.test_uploads import files, nothing_kept, picture, rows, settled
 
 from deepguard.service import jobs
 from deepguard.service.jobs import Ending
