@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -24,6 +24,7 @@ LOOKED_AT = 50
 """How many workers, the last started first, are asked for what they published."""
 
 router = APIRouter(prefix=API, tags=["catalogue"])
+KindName = Annotated[str, Path(description="name of the kind", examples=["protect"])]
 
 
 class Preset(BaseModel):
@@ -46,7 +47,7 @@ class Kind(BaseModel):
     results: list[str] = Field(description="names of the files that it makes", examples=[["picture", "log"]])
     missing: dict[str, str] = Field(
         description="what would take part if its weights were here -> the command that brings it",
-        examples=[{"mtcnn": "deepguard models pull mtcnn"}],
+        examples=[{"scrfd": "deepguard models pull scrfd"}],
     )
 
 
@@ -106,7 +107,7 @@ def list_kinds(parts: Open, visitor: Reader) -> Kinds:
 
 
 @router.get("/kinds/{kind}", summary="Show a kind of job", responses=problems(404, 503))
-def show_kind(kind: str, parts: Open, visitor: Reader) -> Kind:
+def show_kind(kind: KindName, parts: Open, visitor: Reader) -> Kind:
     """Return one kind with its options, presets and results."""
     with parts.database.reading() as session:
         known = abilities(session)

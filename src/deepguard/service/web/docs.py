@@ -12,6 +12,8 @@ from typing import Any
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 
+from deepguard.service.web import examples
+
 STYLE = """
 :root { color-scheme: light dark }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
@@ -29,6 +31,10 @@ known by a cookie that the first upload brings, and see only what they made. Eve
 <code>{"code", "message", "details", "request_id"}</code>. Every answer tells how much of the rate is left in
 <code>RateLimit-Limit</code>, <code>RateLimit-Remaining</code> and <code>RateLimit-Reset</code> (seconds); with 429 and
 503 comes <code>Retry-After</code>. The same as a file for programs: <a href="openapi.json">openapi.json</a>.</p>
+<p>In the examples <code>$BASE</code> stands for where this service is, such as http://127.0.0.1:5000, and
+<code>$KEY</code> for your key; without that header a call is a new visitor's. Progress as it happens: a websocket at
+<code>/api/v1/jobs/{job_id}/progress</code> sends the job as <a href="#Job">Job</a>, again with every change, and closes
+after the last.</p>
 """
 
 router = APIRouter(include_in_schema=False)
@@ -49,11 +55,13 @@ def page(described: Mapping[str, Any]) -> str:
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>',
         f"<body><h1>{escape(title)}</h1>{INTRODUCTION}",
     ]
+    shapes = described.get("components", {}).get("schemas", {})
     for tag, operations in _by_tag(described).items():
         parts.append(f"<h2>{escape(tag)}</h2>")
-        parts += [_operation(method, path, each) for method, path, each in operations]
+        for each in operations:
+            parts += [_operation(*each), _example(*each, shapes)]
     parts.append("<h2>Shapes</h2>")
-    parts += _shapes(described.get("components", {}).get("schemas", {}))
+    parts += _shapes(shapes)
     return "\n".join([*parts, "</body></html>"])
 
 
@@ -84,6 +92,13 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
         for status, each in operation["responses"].items()
     ]
     return "\n".join([*lines, _table(("answer", "shape", "meaning"), answers)])
+
+
+def _example(method: str, path: str, operation: Mapping[str, Any], shapes: Mapping[str, Any]) -> str:
+    lines = [f"<pre>{escape(examples.call(method, path, operation, shapes), quote=False)}</pre>"]
+    if (answer := examples.answer(operation, shapes)) is not None:
+        lines.append(f"<pre>{escape(json.dumps(answer, indent=2, ensure_ascii=False), quote=False)}</pre>")
+    return "\n".join(lines)
 
 
 def _code(word: str) -> str:

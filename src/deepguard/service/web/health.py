@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -12,10 +13,23 @@ from deepguard.service.figures import live_workers
 from deepguard.service.parts import Parts
 from deepguard.service.probe import Probe, Unwell, findings, probes_of
 from deepguard.service.tables import Worker, now
+from deepguard.service.web.shapes import TIME
 
 INFERRED = datetime.timedelta(minutes=15)
 
+
+def _shown(status: int, example: Mapping[str, Any]) -> dict[int | str, dict[str, Any]]:
+    """Return what the description says of an answer."""
+    return {status: {"content": {"application/json": {"example": example}}}}
+
+
 router = APIRouter(tags=["operation"])
+
+_PART = {"ok": True, "what": "well", "since": TIME}
+_PARTS = dict.fromkeys(("database", "store", "broker", "worker"), _PART)
+_DOWN = {"ok": False, "what": "the queue does not answer", "since": TIME}
+_LIVES = _shown(200, {"ok": True})
+_WELL = _shown(200, {"ok": True, "parts": _PARTS}) | _shown(503, {"ok": False, "parts": _PARTS | {"broker": _DOWN}})
 
 
 def install(app: FastAPI) -> None:
@@ -24,13 +38,13 @@ def install(app: FastAPI) -> None:
     app.state.probes = probes_of(parts) | {"worker": Probe("worker", lambda: _worker(parts))}
 
 
-@router.get("/healthz", summary="Whether this process lives")
+@router.get("/healthz", summary="Whether this process lives", responses=_LIVES)
 async def healthz() -> dict[str, bool]:
     """Answer at once; nothing else is asked."""
     return {"ok": True}
 
 
-@router.get("/readyz", summary="Whether the service can work")
+@router.get("/readyz", summary="Whether the service can work", responses=_WELL)
 def readyz(request: Request) -> JSONResponse:
     """Answer 200 when the database, the store, the broker and a worker are well, 503 otherwise, and which is not."""
     found = findings(request.app.state.probes)

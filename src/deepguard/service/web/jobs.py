@@ -39,7 +39,7 @@ DEADLOCKS = {str(ER.LOCK_DEADLOCK), "40P01", "40001"}
 
 log = structlog.get_logger(__name__)
 router = APIRouter(prefix=API, tags=["jobs"])
-JobId = Annotated[str, Path(description="id of the job", max_length=200)]
+JobId = Annotated[str, Path(description="id of the job", max_length=200, examples=[shapes.ID])]
 IdempotencyKey = Annotated[
     str | None,
     Header(

@@ -28,8 +28,8 @@ SIGNED_FOR = datetime.timedelta(minutes=10)
 GONE = "the result was kept for its time and is removed; start the job again with the file"
 
 router = APIRouter(prefix=f"{API}/jobs/{{job_id}}", tags=["results"])
-JobId = Annotated[str, Path(description="id of the job", max_length=200)]
-Name = Annotated[str, Path(description="name of the result, as the list says it", max_length=200)]
+JobId = Annotated[str, Path(description="id of the job", max_length=200, examples=[shapes.ID])]
+Name = Annotated[str, Path(description="name of the result, as the list says it", max_length=200, examples=["picture"])]
 Share = Annotated[str, Query(description="the job's share token, instead of being its owner", max_length=200)]
 Inline = Annotated[bool, Query(description="to be shown by a browser instead of saved")]
 

@@ -112,7 +112,7 @@ class Result(BaseModel):
 class Progress(BaseModel):
     """How far a running job is; empty values while it does not run."""
 
-    stage: str = Field("", description="what is being done", examples=["protecting"])
+    stage: str = Field("", description="what is being done", examples=["protect"])
     done: int = Field(0, description="steps of this stage that are done", examples=[12])
     total: int = Field(0, description="steps of this stage, 0 where unknown", examples=[40])
     share: float = Field(0.0, description="share of the whole that is done, 0 to 1", examples=[0.3])
@@ -139,14 +139,16 @@ class Job(BaseModel):
     name: str = Field(description="the sender's name for the file", examples=["holiday.jpg"])
     upload: str = Field(description="id of the upload", examples=[ID])
     options: dict[str, Any] = Field(description="options as they were given", examples=[{"preset": "balanced"}])
-    state: State = Field(description="what it is doing; only done, failed, cancelled and expired stay")
+    state: State = Field(
+        description="what it is doing; only done, failed, cancelled and expired stay", examples=["done"]
+    )
     revision: int = Field(description="grows with every change", examples=[7])
-    progress: Progress = Field(description="how far it is, while it runs")
+    progress: Progress = Field(description="how far it is, while it runs", examples=[{"share": 1.0}])
     summary: dict[str, Any] = Field(
         description="figures of what was reached, once it is done", examples=[{"found_before": 9, "found_after": 0}]
     )
     estimate: float | None = Field(description="seconds that the work was thought to take", examples=[38.0])
-    error: Failure | None = Field(description="why it failed, null where it did not")
+    error: Failure | None = Field(description="why it failed, null where it did not", examples=[None])
     results: list[Result] = Field(description="what it made, the most important first")
     attempt: int = Field(description="how many workers have begun it", examples=[1])
     created: Time = Field(description="when it was asked for", examples=[TIME])

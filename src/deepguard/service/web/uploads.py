@@ -40,7 +40,7 @@ SUFFIX_LENGTH = 10
 NAMELESS = "picture"
 
 router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
-UploadId = Annotated[str, Path(description="id of the upload", max_length=200)]
+UploadId = Annotated[str, Path(description="id of the upload", max_length=200, examples=[shapes.ID])]
 
 
 @router.post(
