@@ -26,6 +26,7 @@ from deepguard.cli.serve import welcome
 from deepguard.errors import DeepguardError
 from deepguard.service.prepare import DatabaseDown, prepare
 from deepguard.service.settings import ServiceSettings
+from deepguard.service.supervise import Supervisor
 
 SECONDS = 60
 ADDRESS = re.compile(r"http://[\w.:\[\]]+/")
@@ -217,6 +218,25 @@ def test_a_wrong_setting_names_its_variable(tmp_path: Path, monkeypatch: pytest.
     code, error = refused(monkeypatch, tmp_path, "serve", "--port", "0")
     assert code == 2
     assert error.startswith("deepguard: the setting DEEPGUARD_KEEP_HOURS is wrong: ")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("DEEPGUARD_BROKER", "nonsense"), ("DEEPGUARD_STORE", "nonsense"), ("DEEPGUARD_RATE", "often")],
+)
+@pytest.mark.parametrize("words", [("serve", "--port", "0"), ("worker",)])
+def test_a_setting_that_only_the_processes_use_is_refused_before_they_are_started(
+    words: tuple[str, ...], variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(self: Supervisor, started: object = None) -> int:
+        raise AssertionError("nothing must be started")
+
+    monkeypatch.setattr(Supervisor, "run", start)
+    monkeypatch.setenv(variable, value)
+    code, error = refused(monkeypatch, tmp_path, *words)
+    assert code == 2
+    assert error.startswith("deepguard: ")
+    assert variable in error
 
 
 def test_no_workers_at_all_is_said_by_the_command_that_starts_only_workers(

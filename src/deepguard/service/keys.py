@@ -77,6 +77,14 @@ def check_rate(rate: str) -> None:
         raise OptionError(f'{rate[:RATE_LENGTH]!r} is no rate; write one such as "60/minute" or "60/minute; 1000/day"')
 
 
+def check_default_rate(rate: str) -> None:
+    """Raise OptionError where the rate in the settings is none."""
+    try:
+        check_rate(rate)
+    except OptionError as error:
+        raise OptionError(f"the setting DEEPGUARD_RATE is wrong: {error}") from error
+
+
 def find(session: Session, token: str) -> Key | None:
     """Return the key that this is; None where it is wrong or revoked."""
     return session.scalar(select(Key).where(Key.token_hash == hashed(token), Key.revoked.is_(None)))

@@ -10,9 +10,11 @@ import structlog
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from deepguard.errors import OutputError
-from deepguard.service import schema
+from deepguard.service import keys, schema
 from deepguard.service.database import Database, DatabaseDown
+from deepguard.service.queue import make_celery
 from deepguard.service.settings import ServiceSettings
+from deepguard.service.store import open_store
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +27,11 @@ def prepare(
 ) -> None:
     """Make the folder, and make or upgrade the tables; wait some seconds for a database that is just starting.
 
-    OutputError where the folder cannot be written, DatabaseDown where the database does not answer.
+    OptionError where a setting is wrong, OutputError where the folder cannot be written, DatabaseDown where the
+    database does not answer.
     """
+    keys.check_default_rate(settings.rate)
+    make_celery(settings)
     try:
         settings.folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=settings.folder).close()
@@ -34,6 +39,8 @@ def prepare(
         raise OutputError(
             f"{settings.folder} cannot be written ({error.strerror}); set DEEPGUARD_HOME to a folder that can"
         ) from error
+    # the processes would refuse it as well, and be started again and again
+    open_store(settings)
     database = Database(settings.database_url)
     try:
         _upgrade(database, wait, sleep)

@@ -24,7 +24,6 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
-from deepguard.errors import OptionError
 from deepguard.service import keys
 from deepguard.service.parts import Parts
 from deepguard.service.tables import Key, Quota, Visit, identifier, now
@@ -67,10 +66,7 @@ class Visitor:
 def install(app: FastAPI) -> None:
     """Give the application its counters; OptionError where the rate in the settings is none."""
     settings = app.state.parts.settings
-    try:
-        keys.check_rate(settings.rate)
-    except OptionError as error:
-        raise OptionError(f"the setting DEEPGUARD_RATE is wrong: {error}") from error
+    keys.check_default_rate(settings.rate)
     app.state.rates = Rates(settings.broker)
 
 
