@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import threading
@@ -215,6 +216,8 @@ def test_an_upload_that_is_gone_is_told_as_expired(parts: Parts, bench: Bench) -
     [
         (ZeroDivisionError("secret of the house"), "internal", "something went wrong here"),
         (MemoryError(), "over_memory", "not enough memory"),
+        (OSError(errno.ENOSPC, "No space left on device"), "disk_full", "the operator must make room"),
+        (OSError(errno.EIO, "Input/output error"), "internal", "something went wrong here"),
         (OutputError("a sentence of ours"), "output", "a sentence of ours"),
     ],
 )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -27,7 +29,7 @@ from deepguard.service.jobs import Claim, Ending, JobGone
 from deepguard.service.kinds.roles import Done, Made, Work, kinds
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
-from deepguard.service.store import ObjectMissing, StoreDown
+from deepguard.service.store import ObjectMissing, StoreDown, StoreFull
 from deepguard.service.tables import Job, Result
 from deepguard.service.tracking import Interrupted, Tracker
 from deepguard.types import Progress
@@ -46,6 +48,8 @@ PAUSES = (0.2, 10.0)
 """Seconds between two tries: at first, and at most."""
 UNEXPECTED = "something went wrong here; the operator finds it in the log by the job's id"
 NO_MEMORY = "there is not enough memory for this picture; make it smaller and try again"
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_ROOM = "the worker's disk is full; the operator must make room, then try again"
 REMOVED = "the uploaded file was removed already; upload it again"
 
 
@@ -138,7 +142,7 @@ class _Attempt:
         self._watch = Tracker(self._parts.database, self._held, kind.spans, self._bench.stopping.is_set)
         self._watch(Progress("starting", 0, 1))
         data = self._patiently(self._upload)
-        with tempfile.TemporaryDirectory(dir=self._bench.folder) as folder:
+        with _room(), tempfile.TemporaryDirectory(dir=self._bench.folder) as folder:
             file = Path(folder) / "upload"
             file.write_bytes(data)
             del data
@@ -241,6 +245,17 @@ class _Attempt:
             self._parts.store.delete(*self._keys)
         except DeepguardError as error:
             log.warning("results cannot be removed; housekeeping will", error=str(error))
+
+
+@contextmanager
+def _room() -> Iterator[None]:
+    """Tell a full disk by its name, as the store does."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        raise StoreFull(NO_ROOM) from error
 
 
 def pass_on(parts: Parts, job_id: str) -> None:
