@@ -163,6 +163,7 @@ def test_the_level_is_the_settings_and_talkative_libraries_stay_quiet(configured
     lines = configured(log_level="debug")
     structlog.get_logger().debug("ours")
     logging.getLogger("python_multipart").debug("a name of a file")
+    logging.getLogger("watchfiles.main").info("3 changes detected")
     assert [line["event"] for line in lines()] == ["ours"]
     lines = configured(log_level="error")
     structlog.get_logger("later").warning("not this")

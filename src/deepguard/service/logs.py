@@ -40,8 +40,11 @@ SECRETS = re.compile(
     re.IGNORECASE,
 )
 BLOT = "***"
-TALKATIVE = ("PIL", "asyncio", "httpcore", "httpx", "kombu", "multipart", "python_multipart", "urllib3", "websockets")
-"""Libraries whose lesser messages hold what they were given."""
+TALKATIVE = (
+    *("PIL", "asyncio", "httpcore", "httpx", "kombu", "multipart", "python_multipart", "urllib3", "websockets"),
+    "watchfiles",
+)
+"""Libraries whose lesser messages hold what they were given, or tell of nothing but themselves."""
 SILENT = ("uvicorn.access",)
 """Loggers whose messages we write ourselves, without what they tell of callers."""
 OF_CALLERS = ('%s - "WebSocket', "connection open", "connection closed")
