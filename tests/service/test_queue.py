@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import pytest
 from tests.service import servers
 
 from deepguard.errors import OptionError
+from deepguard.service import folder
 from deepguard.service.queue import QUEUE, QueueDown, Sender, make_celery
 from deepguard.service.settings import ServiceSettings
 
@@ -85,9 +87,26 @@ def test_messages_are_taken_in_the_order_in_which_they_came(tmp_path: Path) -> N
 def test_half_a_message_is_never_seen(tmp_path: Path) -> None:
     app = make_celery(settings_for(tmp_path))
     Sender(app).send("whole")
-    folder = tmp_path / "service" / "queue" / QUEUE
-    (folder / ".00000000000000000001-half").write_text('{"bo')
+    (settings_for(tmp_path).queue_folder / QUEUE / ".00000000000000000001-half").write_text('{"bo')
     assert Sender(app).check() == 1
+
+
+def test_what_killed_processes_left_of_messages_goes_after_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = settings_for(tmp_path)
+    Sender(make_celery(made)).send("whole")
+    queue = made.queue_folder / QUEUE
+    for name in (".00000000000000000001-half", ".00000000000000000002-read.taken"):
+        (queue / name).write_text('{"bo')
+        # a message may have waited long before it was taken
+        os.utime(queue / name, (0, 0))
+    folder.sweep(made.queue_folder)
+    young = len(list(queue.glob(".*")))
+    later = time.time() + 3700
+    monkeypatch.setattr("deepguard.service.folder.time.time", lambda: later)
+    folder.sweep(made.queue_folder)
+    assert (young, list(queue.glob(".*")), Sender(make_celery(made)).check()) == (2, [], 1)
 
 
 @pytest.fixture(params=["folder", "redis"])

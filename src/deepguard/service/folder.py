@@ -23,6 +23,7 @@ from deepguard.service.bell import Bell
 
 SCHEME = "folder"
 LOOK_SECONDS = 0.25
+LEFT_SECONDS = 3600.0
 
 
 class Channel(virtual.Channel):
@@ -92,6 +93,15 @@ class Transport(virtual.Transport):
     def driver_version(self) -> str:
         """Return the layout's version."""
         return "1"
+
+
+def sweep(folder: Path) -> None:
+    """Remove from every queue in `folder` what killed writers and readers left of messages an hour ago."""
+    for left in folder.glob("*/.*"):
+        with contextlib.suppress(FileNotFoundError):
+            # the last rename counts: a message may have waited long before it was taken
+            if time.time() - left.stat().st_ctime > LEFT_SECONDS:
+                left.unlink()
 
 
 def register() -> None:

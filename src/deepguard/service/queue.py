@@ -27,7 +27,7 @@ def make_celery(settings: ServiceSettings) -> Celery:
     options: dict[str, object]
     if not settings.broker:
         address = f"{folder.SCHEME}://localhost//"
-        options = {"folder": str(settings.folder / "queue"), "queue": QUEUE}
+        options = {"folder": str(settings.queue_folder), "queue": QUEUE}
     elif settings.broker.startswith(("redis://", "rediss://", "unix://")):
         address = settings.broker
         options = {

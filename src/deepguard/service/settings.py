@@ -109,6 +109,11 @@ class ServiceSettings(BaseSettings):
         return self.home / "service"
 
     @property
+    def queue_folder(self) -> Path:
+        """Where messages lie where there is no broker."""
+        return self.folder / "queue"
+
+    @property
     def log_folder(self) -> Path:
         """Where the last job logs are copied to."""
         return self.logs or self.home / "logs"

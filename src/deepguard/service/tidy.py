@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from deepguard.service import joblogs, removal
+from deepguard.service import folder, joblogs, removal
 from deepguard.service.clock import Ticker
 from deepguard.service.leases import Leases, Reminder
 from deepguard.service.orphans import Orphans
@@ -84,6 +84,7 @@ def _chores(parts: Parts, eager: bool, steady: Callable[[], float], ticker: Tick
         Chore("leases", 1.0, leases.step),
         Chore("messages", 15.0, reminder.step),
         Chore("logs", 5.0, lambda: joblogs.keep(parts)),
+        Chore("broken messages", 600.0, lambda: folder.sweep(parts.settings.queue_folder)),
         Chore("expiry", 30.0, lambda: removal.expire(parts, grace)),
         Chore("rows", 600.0, lambda: removal.forget(parts)),
         Chore("workers", 60.0, workers.step),
