@@ -10,15 +10,18 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from structlog.testing import capture_logs
 from tests.service.conftest import STORAGES
 from tests.service.servers import BUCKET, Storage, free_port
 
@@ -281,6 +284,48 @@ def test_a_store_that_is_down_says_so_in_good_time(tmp_path: Path) -> None:
     assert time.monotonic() - begun < 20
 
 
+class Stubborn(BaseHTTPRequestHandler):
+    """An S3-compatible storage that takes the pieces of an object and refuses to forget them."""
+
+    def do_POST(self) -> None:
+        self.answer(200, b"<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>")
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(200)
+
+    def do_DELETE(self) -> None:
+        self.answer(403)
+
+    def answer(self, status: int, body: bytes = b"") -> None:
+        self.send_response(status)
+        self.send_header("ETag", '"1"')
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *given: object) -> None:
+        pass
+
+
+@pytest.fixture
+def stubborn() -> Iterator[Storage]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Stubborn) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield Storage(f"http://127.0.0.1:{server.server_port}", "key", "secret")
+        server.shutdown()
+        thread.join()
+
+
+def test_the_senders_own_error_is_heard_although_the_storage_refuses_to_forget(
+    stubborn: Storage, tmp_path: Path
+) -> None:
+    store = open_store(s3_settings(stubborn, tmp_path))
+    with pytest.raises(ConnectionResetError, match="the sender is gone"):
+        asyncio.run(store.put_stream("uploads/a", pieces(22, ConnectionResetError("the sender is gone"))))
+
+
 def test_a_bucket_that_does_not_exist_takes_nothing(storage: Storage, tmp_path: Path) -> None:
     elsewhere = s3_settings(storage, tmp_path).model_copy(update={"store": "s3://no-such-bucket/x"})
     with pytest.raises((StoreDown, ObjectMissing)):
@@ -289,8 +334,9 @@ def test_a_bucket_that_does_not_exist_takes_nothing(storage: Storage, tmp_path: 
 
 def test_a_store_that_refuses_the_keys_is_down_and_holds_nothing(swift: Storage, tmp_path: Path) -> None:
     stranger = open_store(s3_settings(dataclasses.replace(swift, secret="guessed"), tmp_path))
-    with pytest.raises(StoreDown):
+    with capture_logs() as said, pytest.raises(StoreDown, match="the operator must look at its keys"):
         stranger.put("uploads/of-a-stranger", b"x")
+    assert [each["log_level"] for each in said if "DEEPGUARD_S3_SECRET" in each["event"]] == ["error"]
     with pytest.raises(StoreDown):
         list(stranger.everything())
     assert not open_store(s3_settings(swift, tmp_path)).holds("uploads/of-a-stranger")

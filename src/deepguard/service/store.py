@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import obstore
+import structlog
 from obstore.store import LocalStore, S3Store
 
 from deepguard.errors import DeepguardError, OptionError
@@ -23,6 +24,7 @@ TIMEOUT = "10s"
 RETRIES = 2
 PARTS_AT_ONCE = 2
 NO_SPACE = "os error 28"
+log = structlog.get_logger(__name__)
 
 
 class StoreDown(DeepguardError):
@@ -65,15 +67,28 @@ class Store:
     async def put_stream(self, key: str, chunks: AsyncIterable[bytes]) -> int:
         """Write what arrives under `key` and return its size; if the source raises, nothing is left behind."""
         size = 0
+        broken: Exception | None = None
 
         async def counted() -> AsyncIterator[bytes]:
-            nonlocal size
-            async for chunk in chunks:
-                size += len(chunk)
-                yield chunk
+            nonlocal size, broken
+            try:
+                async for chunk in chunks:
+                    size += len(chunk)
+                    yield chunk
+            except Exception as error:
+                broken = error
+                raise
 
-        with _translated(key):
-            await obstore.put_async(self._objects, key, counted(), chunk_size=5 * CHUNK, max_concurrency=PARTS_AT_ONCE)
+        try:
+            with _translated(key):
+                await obstore.put_async(
+                    self._objects, key, counted(), chunk_size=5 * CHUNK, max_concurrency=PARTS_AT_ONCE
+                )
+        except DeepguardError:
+            # a storage that then fails to forget what came before is the smaller news
+            if broken is not None:
+                raise broken from None
+            raise
         return size
 
     def put(self, key: str, data: bytes, headers: Mapping[str, str] | None = None) -> None:
@@ -168,6 +183,9 @@ def _translated(key: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:
         raise ObjectMissing(f"there is no object {key}; it may have been removed") from error
+    except (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError) as error:
+        log.error("the storage refuses: look at DEEPGUARD_S3_KEY, at DEEPGUARD_S3_SECRET and at what they may do")
+        raise StoreDown("the storage refuses; the operator must look at its keys") from error
     except obstore.exceptions.BaseError as error:
         if NO_SPACE in str(error):
             raise StoreFull("the disk is full; the operator must make room") from error
