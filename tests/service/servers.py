@@ -35,6 +35,8 @@ from deepguard.service.database import Database
 START_SECONDS = 60.0
 POSTGRES, MARIADB, REDIS = "DEEPGUARD_TEST_POSTGRES", "DEEPGUARD_TEST_MARIADB", "DEEPGUARD_TEST_REDIS"
 BUCKET = "photos"
+# a server ends with the tests, however these end
+TIED = ("setpriv", "--pdeathsig=TERM") if shutil.which("setpriv") else ()
 # of the Python that runs the tests
 PROGRAMS = str(Path(sys.executable).parent)
 SWIFT_HASH = "[swift-hash]\nswift_hash_path_suffix = deepguard\n"
@@ -92,16 +94,21 @@ class Storage:
 class Server:
     """One server process on a free loopback port; it can be stopped, killed and started again with its data."""
 
-    def __init__(self, url: str, port: int, command: Sequence[str], answers: Callable[[str], None]) -> None:
+    def __init__(
+        self, url: str, port: int, command: Sequence[str], answers: Callable[[str], None], user: str | None = None
+    ) -> None:
         self.url = url
         self.port = port
         self._command = command
         self._answers = answers
+        self._user = user
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            _as(self._user, *self._command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         end = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -146,7 +153,7 @@ def postgres() -> Iterator[Server]:
         command = [str(binary / "postgres"), "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", str(folder)]
         command += [part for option in options for part in ("-c", option)]
         url = f"postgresql://deepguard@127.0.0.1:{port}/postgres"
-        with _running(Server(url, port, _as(user, *command), _answers_sql)) as server:
+        with _running(Server(url, port, command, _answers_sql, user)) as server:
             yield server
 
 
@@ -158,15 +165,18 @@ def mariadb() -> Iterator[Server]:
         pytest.skip("MariaDB is not installed here")
     with _folder("mysql") as (folder, user):
         data = folder / "data"
-        user_option = f"--user={user or pwd.getpwuid(os.getuid()).pw_name}"
         how = ["--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"]
-        _run([install, "--no-defaults", f"--datadir={data}", user_option, *how])
+        _run(
+            [install, "--no-defaults", f"--datadir={data}", f"--user={user or pwd.getpwuid(os.getuid()).pw_name}", *how]
+        )
         port = free_port()
         small = ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M", "--skip-name-resolve"]
         place = [f"--datadir={data}", f"--port={port}", f"--socket={folder / 'socket'}", "--bind-address=127.0.0.1"]
-        rest = [f"--pid-file={folder / 'pid'}", "--character-set-server=latin1", user_option, "--max-connections=200"]
+        rest = [f"--pid-file={folder / 'pid'}", "--character-set-server=latin1", "--max-connections=200"]
         url = f"mysql://root@127.0.0.1:{port}/mysql"
-        with _running(Server(url, port, [binary, "--no-defaults", *place, *rest, *small], _answers_sql)) as server:
+        with _running(
+            Server(url, port, [binary, "--no-defaults", *place, *rest, *small], _answers_sql, user)
+        ) as server:
             yield server
 
 
@@ -272,7 +282,10 @@ def _folder(owner: str | None) -> Iterator[tuple[Path, str | None]]:
 
 
 def _as(user: str | None, *command: str) -> list[str]:
-    return [*command] if user is None else ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
+    if user is None:
+        return [*TIED, *command]
+    # in one call: whoever becomes another user is untied
+    return [*TIED, f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
 
 
 def _run(command: Sequence[str]) -> None:
