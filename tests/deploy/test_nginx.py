@@ -21,6 +21,7 @@ from deepguard.service.database import Database
 from deepguard.service.parts import open_parts
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.web.app import make_app
+from deepguard.service.web.run import MOST_WAIT_SECONDS
 
 MIB = 1 << 20
 
@@ -235,3 +236,8 @@ def wait_for(true: Any) -> None:
                 await asyncio.sleep(0.02)
 
     asyncio.run(look())
+
+
+def test_nginx_waits_longer_than_a_caller_may() -> None:
+    (seconds,) = re.findall(r"^proxy_read_timeout (\d+)s;", (NGINX / "common.conf").read_text(), re.MULTILINE)
+    assert int(seconds) > MOST_WAIT_SECONDS

@@ -6,12 +6,17 @@ import html
 import json
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
 from tests.service.web.conftest import TestClient
 
+from deepguard.service.web.faults import STATUS
+from deepguard.service.web.jobs import MOST_WAIT_SECONDS
+
+GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "use-the-api.md"
 JSON = "application/json"
 Operation = tuple[str, str, dict[str, Any]]
 
@@ -78,3 +83,18 @@ def test_every_answer_in_json_is_shown_and_fits(described: dict[str, Any], secti
         if shown:
             assert misfits(described, content[JSON]["schema"], json.loads(shown[0])) == [], (method, path)
             assert json.loads(shown[0]), (method, path)
+
+
+def test_the_guide_names_every_status_of_an_error_and_puts_codes_where_they_belong() -> None:
+    named = set()
+    for statuses, codes in re.findall(
+        r"^\| ([45]\d\d[\d, ]*) \| (.*?) \|", GUIDE.read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        here = {int(each) for each in statuses.split(",")}
+        assert {STATUS[code] for code in re.findall(r"`(\w+)`", codes)} == here
+        named |= here
+    assert named == set(STATUS.values())
+
+
+def test_the_guide_says_how_long_one_may_wait_for_a_job() -> None:
+    assert f"?wait={MOST_WAIT_SECONDS}`" in GUIDE.read_text(encoding="utf-8")
