@@ -57,6 +57,13 @@ def guarding(parts: Parts, name: str = "one") -> Iterator[tuple[Guard, list[int]
     time.sleep(0.1)
 
 
+@contextlib.contextmanager
+def away(self: Database) -> Iterator[None]:
+    """Stands for a database that cannot be reached."""
+    raise OperationalError("BEGIN", {}, Exception("gone"))
+    yield
+
+
 def test_a_worker_and_its_job_give_signs_of_life(parts: Parts) -> None:
     held = claimed(parts)
     with guarding(parts) as (guard, _):
@@ -86,11 +93,6 @@ def test_a_job_that_is_gone_gets_no_signs_of_life_and_the_worker_goes_on(parts: 
 
 
 def test_signs_of_life_come_back_with_the_database(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextlib.contextmanager
-    def away(self: Database) -> Iterator[None]:
-        raise OperationalError("BEGIN", {}, Exception("gone"))
-        yield
-
     with structlog.testing.capture_logs() as told, guarding(parts):
         with monkeypatch.context() as patch:
             patch.setattr(Database, "writing", away)
@@ -153,11 +155,6 @@ def test_the_limits_are_those_of_the_work_and_not_of_what_comes_after(parts: Par
 
 
 def test_a_process_ends_although_the_database_cannot_be_told(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
-    @contextlib.contextmanager
-    def away(self: Database) -> Iterator[None]:
-        raise OperationalError("BEGIN", {}, Exception("gone"))
-        yield
-
     monkeypatch.setattr(guards, "MARK_SECONDS", 0.1)
     held = claimed(parts)
     with structlog.testing.capture_logs(), guarding(parts) as (guard, left):

@@ -90,7 +90,6 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "act.retry": ("다시 해 보기", "Try again"),
         "act.delete": ("지금 지우기", "Delete now"),
         "result.download": ("보호한 사진 받기", "Download the protected photo"),
-        "result.open": ("크게 보기", "Open at full size"),
         "result.picture": ("보호한 사진", "The protected photo"),
         "result.comparison": ("앞뒤 비교", "Before and after"),
         "result.heatmap": ("바뀐 곳", "What changed"),

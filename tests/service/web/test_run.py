@@ -199,7 +199,7 @@ def test_a_job_that_may_not_be_made_takes_its_file_back(client, parts, monkeypat
     def refuse(*_: object, **__: object) -> Job:
         raise Fault("quota", "the jobs of today are used up", after=60)
 
-    monkeypatch.setattr(run.jobs, "create", refuse)
+    monkeypatch.setattr(run.jobs, "_create", refuse)
     given = call(client)
     assert (given.status_code, given.headers["retry-after"]) == (429, "60")
     assert nothing_kept(parts)

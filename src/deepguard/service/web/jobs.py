@@ -22,14 +22,13 @@ from deepguard.service.parts import Parts
 from deepguard.service.queue import QueueDown
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.tables import Job, Result, Upload
-from deepguard.service.web import addresses, catalogue, progress, shapes
+from deepguard.service.web import addresses, catalogue, progress, shapes, uploads
 from deepguard.service.web.access import Owner, Reader, Visitor, spend
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import Fault
 from deepguard.service.web.listing import Search, find_jobs
 from deepguard.service.web.options import check_options
 from deepguard.service.web.removal import remove
-from deepguard.service.web.uploads import own_upload
 from deepguard.service.web.visible import IDENTIFIER, of_visitor, own_job, readable_job
 
 TRIES = 5
@@ -70,23 +69,19 @@ class Look(BaseModel):
     revision: int | None = Field(None, description="the newest revision that is known to you")
 
 
-def create(
-    parts: Parts,
-    visitor: Visitor,
-    *,
-    kind: str,
-    upload_id: str,
-    options: Mapping[str, Any],
-    idempotency_key: str | None,
-    request_id: str,
-) -> Job:
-    """Write down a job and send for a worker; under a key that was used for the same wish before, return that job.
+def begin(request: Request, visitor: Visitor, kind: str, upload: Upload, options: Mapping[str, Any]) -> str:
+    """Write down a job about an upload that came for it alone, send for a worker, and return the job's id.
 
-    OptionError or Fault for what is wrong with the wish, and where a limit is reached. A queue that is down is no
-    fault: the job waits until housekeeping sends for it.
+    OptionError or Fault for what is wrong with the wish, and where a limit is reached: then the upload is removed. A
+    queue that is down is no fault: the job waits until housekeeping sends for it.
     """
-    wish = shapes.Wish(kind=kind, upload=upload_id, options=dict(options))
-    return _create(parts, visitor, wish, idempotency_key, request_id)[0]
+    parts: Parts = request.app.state.parts
+    try:
+        wish = shapes.Wish(kind=kind, upload=upload.id, options=dict(options))
+        return _create(parts, visitor, wish, None, request.state.request_id)[0].id
+    except BaseException:
+        uploads.remove(parts, upload)
+        raise
 
 
 @router.post("/jobs", status_code=201, responses=_NEW | shapes.problems(404, 409, 410, 507), summary="Ask for a job")
@@ -260,7 +255,7 @@ def _kept(session: Session, visitor: Visitor, upload_id: str) -> Upload:
     """Return an upload that may be used, and keep others from removing it until the transaction ends."""
     if IDENTIFIER.fullmatch(upload_id):
         session.get(Upload, upload_id, with_for_update={"read": True})
-    return own_upload(session, visitor, upload_id)
+    return uploads.own_upload(session, visitor, upload_id)
 
 
 def _file_of(session: Session, visitor: Visitor, job: Job) -> None:

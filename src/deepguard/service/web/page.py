@@ -17,9 +17,9 @@ from deepguard.service import jobs as moves
 from deepguard.service.jobs import WrongState
 from deepguard.service.parts import Parts
 from deepguard.service.settings import ServiceSettings
-from deepguard.service.tables import Upload, now
+from deepguard.service.tables import now
 from deepguard.service.web import addresses, catalogue, jobs, multipart, shapes, uploads
-from deepguard.service.web.access import Owner, Reader, Visitor
+from deepguard.service.web.access import Owner, Reader
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import Fault
 from deepguard.service.web.options import check_options
@@ -90,7 +90,7 @@ async def send(request: Request, parts: Open, visitor: Owner) -> Response:
     schema = await run_in_threadpool(_schema, parts)
     form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
     upload = await uploads.receive(parts, visitor, form, lambda whole: check_options(schema, _options(whole)))
-    job_id = await run_in_threadpool(_begin, request, visitor, upload, _options(form))
+    job_id = await run_in_threadpool(jobs.begin, request, visitor, KIND, upload, _options(form))
     return _to(request, f"/jobs/{job_id}")
 
 
@@ -164,24 +164,6 @@ def _schema(parts: Parts) -> Mapping[str, Any]:
 def _options(form: multipart.Form) -> dict[str, str]:
     preset = form.fields.get("preset", "")
     return {"preset": preset} if preset else {}
-
-
-def _begin(request: Request, visitor: Visitor, upload: Upload, options: Mapping[str, str]) -> str:
-    parts: Parts = request.app.state.parts
-    try:
-        made = jobs.create(
-            parts,
-            visitor,
-            kind=KIND,
-            upload_id=upload.id,
-            options=options,
-            idempotency_key=None,
-            request_id=request.state.request_id,
-        )
-    except BaseException:
-        uploads.remove(parts, upload)
-        raise
-    return made.id
 
 
 def _moved(request: Request, job_id: str, move: Callable[[], object], to: str = "") -> Response:

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from deepguard.errors import OptionError
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
-from deepguard.service.tables import Job, Result, Upload
+from deepguard.service.tables import Job, Result
 from deepguard.service.web import addresses, catalogue, jobs, multipart, options, progress, results, shapes, uploads
 from deepguard.service.web.access import Owner, Visitor
 from deepguard.service.web.app import API, Open
@@ -59,7 +59,7 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     upload = await uploads.receive(
         parts, visitor, form, lambda whole: options.check_options(schema, options_of(whole.fields))
     )
-    job_id = await run_in_threadpool(_begin, request, visitor, kind, upload, options_of(form.fields))
+    job_id = await run_in_threadpool(jobs.begin, request, visitor, kind, upload, options_of(form.fields))
     await _over(request, job_id, until - time.monotonic())
     job = await run_in_threadpool(_look, parts, job_id)
     headers = {"X-Job-Id": job_id, "Location": addresses.job_of(request, job_id)}
@@ -103,24 +103,6 @@ def _schema(parts: Parts, kind: str) -> Mapping[str, Any]:
             # here it is a part of the address
             raise Fault("not_found", str(error)) from error
         return schema
-
-
-def _begin(request: Request, visitor: Visitor, kind: str, upload: Upload, chosen: Mapping[str, Any]) -> str:
-    parts: Parts = request.app.state.parts
-    try:
-        job = jobs.create(
-            parts,
-            visitor,
-            kind=kind,
-            upload_id=upload.id,
-            options=chosen,
-            idempotency_key=None,
-            request_id=getattr(request.state, "request_id", ""),
-        )
-    except BaseException:
-        uploads.remove(parts, upload)
-        raise
-    return str(job.id)
 
 
 async def _over(request: Request, job_id: str, seconds: float) -> None:
