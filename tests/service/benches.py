@@ -20,6 +20,7 @@ from deepguard.registry import Entry
 from deepguard.service import jobs, schema
 from deepguard.service.attempt import Bench
 from deepguard.service.guard import Guard
+from deepguard.service.jobs import Claim
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds
 from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
@@ -54,6 +55,14 @@ def queued(parts: Parts, data: bytes, kind: str = "protect", name: str = "me.jpg
     with parts.database.writing() as session:
         session.add_all([upload, job])
     return job.id
+
+
+def claimed(parts: Parts, job_id: str, name: str = "one") -> Claim:
+    """Let the worker `name` begin a job."""
+    with parts.database.writing() as session:
+        claim = jobs.claim(session, job_id, name)
+    assert claim is not None
+    return claim
 
 
 def job_of(parts: Parts, job_id: str) -> Job:

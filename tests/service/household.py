@@ -7,9 +7,10 @@ import json
 from pathlib import Path
 
 from sqlalchemy import select, update
+from tests.service.benches import claimed
 
 from deepguard.service import jobs
-from deepguard.service.jobs import Claim, Ending
+from deepguard.service.jobs import Ending
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
 from deepguard.service.tables import Clock, Job, Result, Upload, identifier
@@ -77,16 +78,9 @@ def add_job(parts: Parts, upload_id: str = "none", lives: datetime.timedelta = D
         return job.id
 
 
-def begin(parts: Parts, job_id: str) -> Claim:
-    with parts.database.writing() as session:
-        held = jobs.claim(session, job_id, "worker-1")
-    assert held is not None
-    return held
-
-
 def finish(parts: Parts, job_id: str, *, fails: bool = False) -> list[str]:
     """Let a worker do the job; return the keys of what it made."""
-    held = begin(parts, job_id)
+    held = claimed(parts, job_id)
     names = [] if fails else ["picture", "log"]
     keys = [f"results/{job_id}/{held.attempt}/{name}" for name in names]
     for key in keys:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
-from tests.service.benches import job_of, parts_in, queued, wait_for, worker_of
+from tests.service.benches import claimed, job_of, parts_in, queued, wait_for, worker_of
 
 from deepguard.service import guard as guards
 from deepguard.service import jobs
 from deepguard.service.database import Database
 from deepguard.service.guard import OVER_MEMORY, OVER_TIME, Guard
-from deepguard.service.jobs import Claim, Ending
+from deepguard.service.jobs import Ending
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
 from deepguard.service.tables import Worker
@@ -35,14 +35,6 @@ def parts(tmp_path: Path) -> Iterator[Parts]:
         session.add(Worker(name="one", host="here", pid=1, version="1", load={}, abilities={}, health={}))
     yield opened
     opened.database.close()
-
-
-def claimed(parts: Parts) -> Claim:
-    job_id = queued(parts, b"x")
-    with parts.database.writing() as session:
-        held = jobs.claim(session, job_id, "one")
-    assert held is not None
-    return held
 
 
 @contextlib.contextmanager
@@ -65,7 +57,7 @@ def away(self: Database) -> Iterator[None]:
 
 
 def test_a_worker_and_its_job_give_signs_of_life(parts: Parts) -> None:
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     with guarding(parts) as (guard, _):
         before = job_of(parts, held.job_id).beat
         with guard.beating(held):
@@ -81,7 +73,7 @@ def test_a_worker_and_its_job_give_signs_of_life(parts: Parts) -> None:
 
 
 def test_a_job_that_is_gone_gets_no_signs_of_life_and_the_worker_goes_on(parts: Parts) -> None:
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     with guarding(parts) as (guard, left), guard.beating(held):
         with parts.database.writing() as session:
             assert jobs.end(session, held, Ending(State.FAILED, "option", "no"))
@@ -119,7 +111,7 @@ def test_a_worker_that_the_database_does_not_know_is_told(parts: Parts) -> None:
 
 
 def test_work_that_takes_too_long_is_failed_and_the_process_ends(parts: Parts) -> None:
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     with guarding(parts) as (guard, left), structlog.testing.capture_logs():
         photo = guard._folder / "upload"
         photo.write_bytes(b"x")
@@ -133,7 +125,7 @@ def test_work_that_takes_too_long_is_failed_and_the_process_ends(parts: Parts) -
 
 def test_work_that_takes_too_much_memory_is_failed_and_the_process_ends(tmp_path: Path) -> None:
     parts = parts_in(tmp_path, job_bytes=1 << 28)
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     hoard = bytearray(1 << 28)
     hoard[::4096] = b"x" * len(hoard[::4096])
     with guarding(parts) as (guard, left), structlog.testing.capture_logs():
@@ -146,7 +138,7 @@ def test_work_that_takes_too_much_memory_is_failed_and_the_process_ends(tmp_path
 
 
 def test_the_limits_are_those_of_the_work_and_not_of_what_comes_after(parts: Parts) -> None:
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     with guarding(parts) as (guard, left), guard.beating(held):
         with guard.limiting():
             pass
@@ -156,7 +148,7 @@ def test_the_limits_are_those_of_the_work_and_not_of_what_comes_after(parts: Par
 
 def test_a_process_ends_although_the_database_cannot_be_told(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guards, "MARK_SECONDS", 0.1)
-    held = claimed(parts)
+    held = claimed(parts, queued(parts, b"x"))
     with structlog.testing.capture_logs(), guarding(parts) as (guard, left):
         with monkeypatch.context() as patch, guard.beating(held), guard.limiting():
             patch.setattr(Database, "writing", away)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import threading
 
-from tests.service.benches import job_of, queued
-from tests.service.household import Broken, Timer, add_job, begin, messages, row
+from tests.service.benches import claimed, job_of, queued
+from tests.service.household import Broken, Timer, add_job, messages, row
 
 from deepguard.service import jobs
 from deepguard.service.leases import Leases, Reminder, take_back
@@ -24,7 +24,7 @@ def watch(leases: Leases, timer: Timer, seconds: float, step: float = 2.0) -> No
 
 def test_a_job_whose_worker_is_silent_waits_again_and_is_sent_for(any_parts: Parts, timer: Timer) -> None:
     job_id = add_job(any_parts)
-    begin(any_parts, job_id)
+    claimed(any_parts, job_id)
     leases = Leases(any_parts, timer)
     leases.step()
     watch(leases, timer, any_parts.settings.lease_seconds - 3)
@@ -36,7 +36,7 @@ def test_a_job_whose_worker_is_silent_waits_again_and_is_sent_for(any_parts: Par
 
 def test_a_job_whose_worker_beats_is_never_taken(any_parts: Parts, timer: Timer) -> None:
     job_id = add_job(any_parts)
-    held = begin(any_parts, job_id)
+    held = claimed(any_parts, job_id)
     leases = Leases(any_parts, timer)
     for _ in range(20):
         watch(leases, timer, 8)
@@ -49,7 +49,7 @@ def test_a_job_that_kills_its_workers_fails_in_the_end(any_parts: Parts, timer: 
     job_id = add_job(any_parts)
     leases = Leases(any_parts, timer)
     for _ in range(any_parts.settings.losses):
-        begin(any_parts, job_id)
+        claimed(any_parts, job_id)
         watch(leases, timer, any_parts.settings.lease_seconds + 6)
     found = row(any_parts, job_id)
     assert (found.state, found.error_code, found.losses) == (State.FAILED, jobs.LOST, 3)
@@ -57,7 +57,7 @@ def test_a_job_that_kills_its_workers_fails_in_the_end(any_parts: Parts, timer: 
 
 def test_a_job_that_is_to_be_cancelled_and_whose_worker_is_silent_is_cancelled(any_parts: Parts, timer: Timer) -> None:
     job_id = add_job(any_parts)
-    begin(any_parts, job_id)
+    claimed(any_parts, job_id)
     with any_parts.database.writing() as session:
         assert jobs.cancel(session, session.get_one(Job, job_id)) == State.CANCELLING
     watch(Leases(any_parts, timer), timer, any_parts.settings.lease_seconds + 6)
@@ -66,7 +66,7 @@ def test_a_job_that_is_to_be_cancelled_and_whose_worker_is_silent_is_cancelled(a
 
 def test_hours_of_sleep_take_no_job_from_a_worker_that_slept_too(parts: Parts, timer: Timer) -> None:
     job_id = add_job(parts)
-    begin(parts, job_id)
+    claimed(parts, job_id)
     leases = Leases(parts, timer)
     leases.step()
     timer.at += 3 * 3600
@@ -77,14 +77,14 @@ def test_hours_of_sleep_take_no_job_from_a_worker_that_slept_too(parts: Parts, t
 def test_a_lost_job_waits_although_the_queue_is_down(parts: Parts, timer: Timer) -> None:
     down = dataclasses.replace(parts, sender=Broken(QueueDown("the queue does not answer")))
     job_id = add_job(parts)
-    begin(parts, job_id)
+    claimed(parts, job_id)
     watch(Leases(down, timer), timer, 30)
     assert row(parts, job_id).state == State.QUEUED
 
 
 def test_two_housekeepers_lose_a_job_once(any_parts: Parts, timer: Timer) -> None:
     job_id = add_job(any_parts)
-    begin(any_parts, job_id)
+    claimed(any_parts, job_id)
     both = [Leases(any_parts, timer) for _ in range(2)]
     for each in both:
         each.step()

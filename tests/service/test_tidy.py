@@ -8,7 +8,8 @@ import threading
 import pytest
 import sqlalchemy
 from structlog.testing import capture_logs
-from tests.service.household import HOUR, Broken, Timer, add_job, add_upload, begin, copies, finish, row
+from tests.service.benches import claimed
+from tests.service.household import HOUR, Broken, Timer, add_job, add_upload, copies, finish, row
 
 from deepguard.service import removal
 from deepguard.service.orphans import Orphans
@@ -50,7 +51,7 @@ def test_what_has_a_row_belongs_to_a_running_attempt_or_is_not_ours_stays(any_pa
     upload_id = add_upload(any_parts)
     keys = finish(any_parts, add_job(any_parts))
     running = add_job(any_parts)
-    held = begin(any_parts, running)
+    held = claimed(any_parts, running)
     keys += [
         f"uploads/{upload_id}",
         f"results/{running}/{held.attempt}/picture",
@@ -108,7 +109,7 @@ def test_one_eager_step_after_everything_leaves_only_what_has_time_left(any_part
 def test_a_part_that_is_down_stops_no_lease(parts: Parts, timer: Timer, part: str) -> None:
     broken: dict[str, Store | Sender] = {part: Broken(StoreDown("down"))}  # type: ignore[dict-item]
     job_id = add_job(parts)
-    begin(parts, job_id)
+    claimed(parts, job_id)
     tidy = Tidy(dataclasses.replace(parts, **broken), steady=timer)
     for _ in range(20):
         timer.at += 2
@@ -118,7 +119,7 @@ def test_a_part_that_is_down_stops_no_lease(parts: Parts, timer: Timer, part: st
 
 def test_while_the_database_is_down_steps_fail_quietly_and_work_again_afterwards(parts: Parts, timer: Timer) -> None:
     job_id = add_job(parts)
-    begin(parts, job_id)
+    claimed(parts, job_id)
     tidy = Tidy(parts, steady=timer)
     works = parts.database.reading
     parts.database.reading = Broken(sqlalchemy.exc.OperationalError("", None, Exception("gone"))).reading  # type: ignore[method-assign]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
-from tests.service.benches import cancelled, job_of, queued
+from tests.service.benches import cancelled, claimed, job_of, queued
+from tests.service.household import Timer
 
 from deepguard.service import jobs
 from deepguard.service.database import Database
@@ -20,40 +21,21 @@ from deepguard.types import Progress
 SPANS = {"look": (0.0, 0.1), "climb": (0.1, 0.8), "verify": (0.8, 1.0)}
 
 
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.at = 100.0
-
-    def __call__(self) -> float:
-        return self.at
-
-
 @pytest.fixture
 def held(parts: Parts) -> Claim:
-    job_id = queued(parts, b"x")
-    with parts.database.writing() as session:
-        claim = jobs.claim(session, job_id, "one")
-    assert claim is not None
-    return claim
+    return claimed(parts, queued(parts, b"x"))
 
 
 @pytest.fixture
-def hands() -> Hands:
-    return Hands()
+def tracker(parts: Parts, held: Claim, timer: Timer) -> Tracker:
+    return Tracker(parts.database, held, SPANS, lambda: False, timer)
 
 
-@pytest.fixture
-def tracker(parts: Parts, held: Claim, hands: Hands) -> Tracker:
-    return Tracker(parts.database, held, SPANS, lambda: False, hands)
-
-
-def test_progress_is_written_as_the_api_shows_it(parts: Parts, held: Claim, tracker: Tracker, hands: Hands) -> None:
+def test_progress_is_written_as_the_api_shows_it(parts: Parts, held: Claim, tracker: Tracker, timer: Timer) -> None:
     tracker(Progress("look", 0, 9))
-    hands.at += 1
+    timer.at += 1
     tracker(Progress("climb", 0, 50, seconds=40.0))
-    hands.at += 10
+    timer.at += 10
     tracker(Progress("climb", 25, 50, (("mtcnn", True), ("yunet", False))))
     progress = job_of(parts, held.job_id).progress
     assert set(progress) == {"stage", "done", "total", "share", "seconds_left", "detectors"}
@@ -65,11 +47,11 @@ def test_progress_is_written_as_the_api_shows_it(parts: Parts, held: Claim, trac
 
 
 def test_at_most_four_writes_a_second_but_every_stage_and_every_sign_of_life(
-    parts: Parts, held: Claim, tracker: Tracker, hands: Hands
+    parts: Parts, held: Claim, tracker: Tracker, timer: Timer
 ) -> None:
     before = job_of(parts, held.job_id)
     for step in range(100):
-        hands.at += 0.02
+        timer.at += 0.02
         tracker(Progress("climb", step, 100))
     after = job_of(parts, held.job_id)
     assert after.revision - before.revision <= 8
@@ -79,11 +61,11 @@ def test_at_most_four_writes_a_second_but_every_stage_and_every_sign_of_life(
 
 
 def test_a_cancelled_job_stops_at_the_next_step_also_where_nothing_is_written(
-    parts: Parts, held: Claim, tracker: Tracker, hands: Hands
+    parts: Parts, held: Claim, tracker: Tracker, timer: Timer
 ) -> None:
     tracker(Progress("climb", 0, 100))
     cancelled(parts, held.job_id)
-    hands.at += 0.001
+    timer.at += 0.001
     with pytest.raises(JobGone):
         tracker(Progress("climb", 1, 100))
 
@@ -95,29 +77,29 @@ def test_a_job_that_was_deleted_stops(parts: Parts, held: Claim, tracker: Tracke
         tracker(Progress("climb", 1, 100))
 
 
-def test_a_worker_that_is_stopping_stops_its_work(parts: Parts, held: Claim, hands: Hands) -> None:
+def test_a_worker_that_is_stopping_stops_its_work(parts: Parts, held: Claim, timer: Timer) -> None:
     with pytest.raises(Interrupted):
-        Tracker(parts.database, held, SPANS, lambda: True, hands)(Progress("climb", 1, 100))
+        Tracker(parts.database, held, SPANS, lambda: True, timer)(Progress("climb", 1, 100))
 
 
 def test_a_database_that_is_away_stops_nothing_and_is_not_asked_at_every_step(
-    parts: Parts, held: Claim, tracker: Tracker, hands: Hands, monkeypatch: pytest.MonkeyPatch
+    parts: Parts, held: Claim, tracker: Tracker, timer: Timer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[float] = []
 
     @contextlib.contextmanager
     def away(self: Database) -> Iterator[None]:
-        asked.append(hands.at)
+        asked.append(timer.at)
         raise OperationalError("BEGIN", {}, Exception("gone"))
         yield
 
     with monkeypatch.context() as patch, structlog.testing.capture_logs() as told:
         patch.setattr(Database, "writing", away)
         for step in range(100):
-            hands.at += 0.1
+            timer.at += 0.1
             tracker(Progress("climb", step, 200))
     assert 2 <= len(asked) == len(told) <= 5
-    hands.at += 10
+    timer.at += 10
     tracker(Progress("climb", 150, 200))
     assert job_of(parts, held.job_id).progress["done"] == 150
 
