@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 import structlog
 import torch
+from tests.loopback import answering
 from tests.service.benches import bench_in, parts_in
 
 from deepguard.errors import WeightsMissing, WeightsUnreachable
@@ -50,13 +50,9 @@ def source() -> Iterator[Source]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        served = Source(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with answering(Handler) as url:
+        served = Source(url)
         yield served
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
