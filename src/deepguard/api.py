@@ -305,7 +305,10 @@ def _faces(images: Images, models: Models, options: Options, watch: Watch) -> tu
         return (Face(drawn, 1.0),)
     faces = survey(images, models.detectors, watch)
     if not faces:
-        raise NoFace("no face was found; if there is one, draw a box around it with --box x,y,width,height")
+        raise NoFace(
+            "no face was found; if there is one, draw a box around it: --box x,y,width,height for the command, `box` "
+            "among a job's options"
+        )
     return faces
 
 

@@ -222,7 +222,12 @@ def test_a_wrong_setting_names_its_variable(tmp_path: Path, monkeypatch: pytest.
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("DEEPGUARD_BROKER", "nonsense"), ("DEEPGUARD_STORE", "nonsense"), ("DEEPGUARD_RATE", "often")],
+    [
+        ("DEEPGUARD_BROKER", "nonsense"),
+        ("DEEPGUARD_STORE", "nonsense"),
+        ("DEEPGUARD_RATE", "often"),
+        ("DEEPGUARD_DEVICE", "banana"),
+    ],
 )
 @pytest.mark.parametrize("words", [("serve", "--port", "0"), ("worker",)])
 def test_a_setting_that_only_the_processes_use_is_refused_before_they_are_started(

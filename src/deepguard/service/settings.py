@@ -55,7 +55,11 @@ class ServiceSettings(BaseSettings):
     )
 
     workers: int = Field(default=1, ge=0, le=64, description="workers to start; each loads the models")
-    device: str = Field(default="auto", description="cpu, cuda or cuda:1; auto: a GPU where there is one")
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
+        description="cpu, cuda or cuda:1; auto: a GPU where there is one",
+    )
     fetch_weights: bool = Field(default=True, description="bring small public weights at the first start")
     job_seconds: int = Field(default=1800, ge=1, description="longest time that a job may run, in seconds")
     job_bytes: int = Field(default=6 << 30, ge=1 << 28, description="most memory of a worker while it works, in bytes")
