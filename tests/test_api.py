@@ -224,7 +224,7 @@ def test_an_option_that_does_not_fit_is_refused_in_one_sentence(
     picture: Picture, models: Models, changes: Mapping[str, object], sentence: str
 ) -> None:
     with pytest.raises(OptionError, match=sentence):
-        protect(picture, models, dataclasses.replace(FEW, **changes))  # type: ignore[arg-type]
+        protect(picture, models, dataclasses.replace(FEW, **changes))
 
 
 def test_options_are_refused_before_any_work_is_done(picture: Picture, models: Models) -> None:

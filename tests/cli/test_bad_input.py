@@ -257,7 +257,7 @@ def test_too_little_memory_stops_one_photo_only(
     def short(picture: object, *words: object, name: str, **more: object) -> object:
         if name == "a.png":
             raise MemoryError
-        return real(picture, *words, name=name, **more)  # type: ignore[arg-type]
+        return real(picture, *words, name=name, **more)
 
     monkeypatch.setattr(api, "protect", short)
     report = tmp_path / "report.json"

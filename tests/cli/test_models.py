@@ -74,7 +74,7 @@ def shelf(served: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.fixture
 def run(shelf: Path) -> Run:
     def invoke(*words: str | Path, **more: object) -> Result:
-        result = CliRunner().invoke(models, [str(word) for word in words], **more)  # type: ignore[arg-type]
+        result = CliRunner().invoke(models, [str(word) for word in words], **more)
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         return result

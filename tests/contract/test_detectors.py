@@ -107,7 +107,7 @@ def test_evidence_has_the_promised_shapes_and_a_gradient_for_every_image(name: s
     assert evidence.landmarks is None or evidence.landmarks.shape == (2, count, 5, 2)
     assert evidence.logits.isfinite().all()
     assert evidence.boxes.isfinite().all()
-    evidence.logits.max(dim=1).values.sum().backward()  # type: ignore[no-untyped-call]
+    evidence.logits.max(dim=1).values.sum().backward()
     assert images.grad is not None
     assert images.grad.isfinite().all()
     assert (images.grad.abs().amax(dim=(1, 2, 3)) > 0).all()

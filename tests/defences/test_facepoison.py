@@ -25,7 +25,7 @@ SLACK = 1e-6
 
 def poison(**options: float | bool) -> FacePoison:
     """The defence against one toy, as delivered."""
-    return FacePoison({"toy": toy(192)}, **{"epsilon": EPSILON, "steps": 12, **options})  # type: ignore[arg-type]
+    return FacePoison({"toy": toy(192)}, **{"epsilon": EPSILON, "steps": 12, **options})
 
 
 def protected(

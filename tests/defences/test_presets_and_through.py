@@ -29,11 +29,11 @@ def test_an_unknown_preset_names_the_nearest() -> None:
 
 def test_presets_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        PRESETS["mine"] = PRESETS["balanced"]  # type: ignore[index]
+        PRESETS["mine"] = PRESETS["balanced"]
     with pytest.raises(TypeError):
-        PRESETS["strong"].options["steps"] = 1  # type: ignore[index]
+        PRESETS["strong"].options["steps"] = 1
     with pytest.raises(dataclasses.FrozenInstanceError):
-        PRESETS["strong"].through = "none"  # type: ignore[misc]
+        PRESETS["strong"].through = "none"
 
 
 def test_presets_hide_from_nine_detectors_that_exist() -> None:

@@ -129,7 +129,7 @@ def test_the_web_process_has_the_address_that_nginx_is_told_and_believes_its_net
     port = SERVICES["web"]["environment"]["PORT"]
     assert f"server {address}:{port};" in (DEPLOY / "nginx" / "upstream.compose.conf").read_text()
     assert SERVICES["web"]["environment"]["DEEPGUARD_PROXIES"] == pool["subnet"]
-    believed = ProxyHeadersMiddleware(None, trusted_hosts=pool["subnet"]).trusted_hosts  # type: ignore[arg-type]
+    believed = ProxyHeadersMiddleware(None, trusted_hosts=pool["subnet"]).trusted_hosts
     assert "172.30.57.99" in believed
     assert "10.0.0.1" not in believed
 

@@ -113,7 +113,7 @@ def test_a_face_that_sticks_out_is_measured_where_it_is_in_the_picture() -> None
 
 def test_without_faces_only_the_picture_is_measured() -> None:
     whole, each = compare(picture(20, 20), picture(20, 20), [], MEASURES)
-    assert whole == Quality(pytest.approx(1), None, None)  # type: ignore[arg-type]
+    assert whole == Quality(pytest.approx(1), None, None)
     assert each == ()
 
 

@@ -28,7 +28,7 @@ def face(left: float, score: float = 0.9, side: float = 20, marks: tuple[tuple[f
 
 
 def seen(*detectors: tuple[Face, ...]) -> tuple[Face, ...]:
-    return survey(PICTURE, {f"d{number}": Says(faces) for number, faces in enumerate(detectors)})  # type: ignore[misc]
+    return survey(PICTURE, {f"d{number}": Says(faces) for number, faces in enumerate(detectors)})
 
 
 def test_faces_are_numbered_from_left_to_right() -> None:
@@ -68,7 +68,7 @@ def test_the_order_of_the_detectors_does_not_matter() -> None:
 
 def test_watching_ends_with_all_detectors_done() -> None:
     told: list[Progress] = []
-    survey(PICTURE, {"a": Says(()), "b": Says(())}, told.append)  # type: ignore[dict-item]
+    survey(PICTURE, {"a": Says(()), "b": Says(())}, told.append)
     assert [each.done for each in told] == sorted(each.done for each in told)
     assert (told[-1].done, told[-1].total) == (2, 2)
 
@@ -78,7 +78,7 @@ def test_raising_while_watching_cancels_the_survey() -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        survey(PICTURE, {"a": Says((face(20),))}, stop)  # type: ignore[dict-item]
+        survey(PICTURE, {"a": Says((face(20),))}, stop)
 
 
 def test_a_face_is_recognised_where_a_sighting_overlaps_it_enough() -> None:

@@ -109,7 +109,7 @@ def done(*names: str, **summary: Any) -> Done:
 def register(patch: pytest.MonkeyPatch, name: str, act: Callable[[Work], Done]) -> None:
     """Add a kind of job for one test."""
     kinds.names()
-    patch.setitem(kinds._entries, name, Entry(name, (), lambda paths, device: Odd(act), "odd"))  # type: ignore[arg-type]
+    patch.setitem(kinds._entries, name, Entry(name, (), lambda paths, device: Odd(act), "odd"))
 
 
 @contextmanager
@@ -135,7 +135,7 @@ def worker(parts: Parts, name: str = "real", **variables: str) -> Iterator[subpr
     lines: list[str] = []
     reader = threading.Thread(target=lambda: lines.extend(process.stderr or ()), daemon=True)
     reader.start()
-    process.lines = lines  # type: ignore[attr-defined]
+    process.lines = lines
     try:
         yield process
     finally:

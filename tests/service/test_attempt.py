@@ -91,7 +91,7 @@ def test_a_job_goes_from_its_row_to_its_results(parts: Parts, bench: Bench, face
 
 def test_a_job_that_is_delivered_twice_runs_once(parts: Parts, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     runs: list[str] = []
-    register(monkeypatch, "odd", lambda work: runs.append(work.name) or done())  # type: ignore[func-returns-value]
+    register(monkeypatch, "odd", lambda work: runs.append(work.name) or done())
     job_id = queued(parts, b"x", "odd")
     assert attempt(bench, job_id) is State.DONE
     before = job_of(parts, job_id)
@@ -153,7 +153,7 @@ def test_the_step_after_a_cancellation_is_the_last(parts: Parts, bench: Bench, m
 def test_a_job_that_is_cancelled_after_its_last_step_keeps_no_files(
     parts: Parts, bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    register(monkeypatch, "odd", lambda work: cancelled(parts, job_id) or done())  # type: ignore[func-returns-value]
+    register(monkeypatch, "odd", lambda work: cancelled(parts, job_id) or done())
     job_id = queued(parts, b"x", "odd")
     assert attempt(bench, job_id) is None
     assert (job_of(parts, job_id).state, result_keys(parts)) == ("cancelled", [])
@@ -259,8 +259,8 @@ def test_a_storage_that_is_away_for_a_moment_costs_only_time(
     job_id = queued(parts, b"x", "odd")
     put, get, failures = Store.put, Store.get, [1, 2, 3]
 
-    def failing(real):  # type: ignore[no-untyped-def]
-        def call(self, key, *rest):  # type: ignore[no-untyped-def]
+    def failing(real):
+        def call(self, key, *rest):
             if failures and failures.pop():
                 raise StoreDown("away")
             return real(self, key, *rest)

@@ -74,7 +74,7 @@ class World:
 @contextmanager
 def a_world(wrong: float = 0.0) -> Iterator[World]:
     engine = sqlalchemy.create_engine("sqlite://", poolclass=sqlalchemy.StaticPool)
-    Table.metadata.create_all(engine, tables=[Clock.__table__])  # type: ignore[list-item]
+    Table.metadata.create_all(engine, tables=[Clock.__table__])
     made = World(engine, wrong=wrong)
     with Session(engine) as session, session.begin():
         # as the migration does

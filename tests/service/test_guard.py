@@ -69,7 +69,7 @@ def test_a_worker_and_its_job_give_signs_of_life(parts: Parts) -> None:
             assert row.load["memory_bytes"] > 10_000_000
             assert row.load["cpu_ratio"] >= 0
         assert not guard.busy
-        wait_for(lambda: worker_of(parts, "one").job_id == "")  # type: ignore[union-attr]
+        wait_for(lambda: worker_of(parts, "one").job_id == "")
 
 
 def test_a_job_that_is_gone_gets_no_signs_of_life_and_the_worker_goes_on(parts: Parts) -> None:
@@ -78,8 +78,8 @@ def test_a_job_that_is_gone_gets_no_signs_of_life_and_the_worker_goes_on(parts: 
         with parts.database.writing() as session:
             assert jobs.end(session, held, Ending(State.FAILED, "option", "no"))
         beat = job_of(parts, held.job_id).beat
-        seen = worker_of(parts, "one").beat  # type: ignore[union-attr]
-        wait_for(lambda: worker_of(parts, "one").beat > seen + 2)  # type: ignore[union-attr]
+        seen = worker_of(parts, "one").beat
+        wait_for(lambda: worker_of(parts, "one").beat > seen + 2)
         assert job_of(parts, held.job_id).beat == beat
         assert left == []
 
@@ -89,8 +89,8 @@ def test_signs_of_life_come_back_with_the_database(parts: Parts, monkeypatch: py
         with monkeypatch.context() as patch:
             patch.setattr(Database, "writing", away)
             wait_for(lambda: len(told) > 2)
-            beat = worker_of(parts, "one").beat  # type: ignore[union-attr]
-        wait_for(lambda: worker_of(parts, "one").beat > beat + 1)  # type: ignore[union-attr]
+            beat = worker_of(parts, "one").beat
+        wait_for(lambda: worker_of(parts, "one").beat > beat + 1)
 
 
 def test_a_fault_of_its_own_does_not_end_the_guard(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,8 +101,8 @@ def test_a_fault_of_its_own_does_not_end_the_guard(parts: Parts, monkeypatch: py
         with monkeypatch.context() as patch:
             patch.setattr(Guard, "_load", broken)
             wait_for(lambda: len(told) > 1)
-        beat = worker_of(parts, "one").beat  # type: ignore[union-attr]
-        wait_for(lambda: worker_of(parts, "one").beat > beat + 1)  # type: ignore[union-attr]
+        beat = worker_of(parts, "one").beat
+        wait_for(lambda: worker_of(parts, "one").beat > beat + 1)
 
 
 def test_a_worker_that_the_database_does_not_know_is_told(parts: Parts) -> None:

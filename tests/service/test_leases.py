@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import threading
 
+from kombu.exceptions import OperationalError
 from tests.service.benches import claimed, job_of, queued
 from tests.service.household import Broken, Timer, add_job, messages, row
 
 from deepguard.service import jobs
 from deepguard.service.leases import Leases, Reminder, take_back
 from deepguard.service.parts import Parts
-from deepguard.service.queue import QueueDown
+from deepguard.service.queue import Sender
 from deepguard.service.states import State
 from deepguard.service.tables import Job
 
@@ -75,7 +76,7 @@ def test_hours_of_sleep_take_no_job_from_a_worker_that_slept_too(parts: Parts, t
 
 
 def test_a_lost_job_waits_although_the_queue_is_down(parts: Parts, timer: Timer) -> None:
-    down = dataclasses.replace(parts, sender=Broken(QueueDown("the queue does not answer")))
+    down = dataclasses.replace(parts, sender=Sender(Broken(OperationalError("the queue does not answer"))))
     job_id = add_job(parts)
     claimed(parts, job_id)
     watch(Leases(down, timer), timer, 30)

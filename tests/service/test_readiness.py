@@ -194,22 +194,22 @@ def test_an_idle_worker_is_tried_again_and_a_busy_one_is_left_alone(
 ) -> None:
     monkeypatch.setattr(subject, "CHECK_SECONDS", 0.0)
     guard = Worked()
-    readiness = Readiness(parts, "one", CPU, guard)  # type: ignore[arg-type]
+    readiness = Readiness(parts, "one", CPU, guard)
     readiness.introduce()
     readiness.start()
     threading.Event().wait(1.5)
-    assert not worker_of(parts, "one").ready  # type: ignore[union-attr]
+    assert not worker_of(parts, "one").ready
     guard.busy = False
-    wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
+    wait_for(lambda: worker_of(parts, "one").ready, 10)
     readiness.hurry()
 
 
 def test_a_worker_that_never_rests_is_tried_beside_its_work(parts: Parts, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subject, "BUSY_SECONDS", 0.0)
-    readiness = Readiness(parts, "one", CPU, Worked())  # type: ignore[arg-type]
+    readiness = Readiness(parts, "one", CPU, Worked())
     readiness.introduce()
     readiness.start()
-    wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
+    wait_for(lambda: worker_of(parts, "one").ready, 10)
     readiness.hurry()
 
 
@@ -227,7 +227,7 @@ def test_a_fault_while_weights_are_brought_leaves_the_worker_well(
     readiness.introduce()
     with structlog.testing.capture_logs() as told:
         readiness.start()
-        wait_for(lambda: worker_of(parts, "one").ready, 10)  # type: ignore[union-attr]
+        wait_for(lambda: worker_of(parts, "one").ready, 10)
         readiness.hurry()
     assert any(each.get("exc_info") for each in told)
     parts.database.close()

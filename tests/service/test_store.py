@@ -153,7 +153,7 @@ def test_a_missing_object_is_told_before_the_first_piece(store: Store) -> None:
     with pytest.raises(ObjectMissing):
         store.get("uploads/none")
     with pytest.raises(ObjectMissing):
-        asyncio.run(store.stream("uploads/none"))  # type: ignore[arg-type]
+        asyncio.run(store.stream("uploads/none"))
 
 
 def test_deleting_twice_is_no_fault(store: Store) -> None:

@@ -107,7 +107,7 @@ def test_one_eager_step_after_everything_leaves_only_what_has_time_left(any_part
 
 @pytest.mark.parametrize("part", ["store", "sender"])
 def test_a_part_that_is_down_stops_no_lease(parts: Parts, timer: Timer, part: str) -> None:
-    broken: dict[str, Store | Sender] = {part: Broken(StoreDown("down"))}  # type: ignore[dict-item]
+    broken: dict[str, Store | Sender] = {part: Broken(StoreDown("down"))}
     job_id = add_job(parts)
     claimed(parts, job_id)
     tidy = Tidy(dataclasses.replace(parts, **broken), steady=timer)
@@ -122,12 +122,12 @@ def test_while_the_database_is_down_steps_fail_quietly_and_work_again_afterwards
     claimed(parts, job_id)
     tidy = Tidy(parts, steady=timer)
     works = parts.database.reading
-    parts.database.reading = Broken(sqlalchemy.exc.OperationalError("", None, Exception("gone"))).reading  # type: ignore[method-assign]
+    parts.database.reading = Broken(sqlalchemy.exc.OperationalError("", None, Exception("gone"))).reading
     with capture_logs() as said:
         for _ in range(20):
             timer.at += 2
             tidy.step()
-    parts.database.reading = works  # type: ignore[method-assign]
+    parts.database.reading = works
     tidy.step()
     back = row(parts, job_id).state
     for _ in range(20):

@@ -64,8 +64,8 @@ def test_a_worker_takes_its_jobs_from_redis_and_hands_them_back_through_it(tmp_p
 def test_a_worker_that_cannot_start_says_why_in_one_line(parts: Parts) -> None:
     with worker(parts, DEEPGUARD_DEVICE="cuda:99") as process:
         assert process.wait(40) == 1
-        wait_for(lambda: any("no device cuda:99" in line for line in process.lines))  # type: ignore[attr-defined]
-        assert not any("Traceback" in line for line in process.lines)  # type: ignore[attr-defined]
+        wait_for(lambda: any("no device cuda:99" in line for line in process.lines))
+        assert not any("Traceback" in line for line in process.lines)
 
 
 def test_a_real_worker_that_is_asked_to_stop_hands_its_job_back_and_ends_well(parts: Parts) -> None:

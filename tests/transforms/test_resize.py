@@ -85,7 +85,7 @@ def test_rescale_loses_detail_and_keeps_the_size(astronaut: Tensor, rng: torch.G
 
 def test_what_cannot_be_done_is_refused(astronaut: Tensor) -> None:
     with pytest.raises(OptionError, match="did you mean area"):
-        resized(astronaut, (4, 4), "aera")  # type: ignore[arg-type]
+        resized(astronaut, (4, 4), "aera")
     with pytest.raises(OptionError, match="above 0"):
         Resize(0.0, 1.0)
     with pytest.raises(OptionError, match="needs a kernel"):

@@ -29,7 +29,7 @@ from deepguard.service.jobs import Claim, Ending, JobGone
 from deepguard.service.kinds.roles import Done, Made, Work, kinds
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
-from deepguard.service.store import ObjectMissing, StoreDown, StoreFull
+from deepguard.service.store import ObjectMissing, StoreDown, StoreFull, result_key, upload_key
 from deepguard.service.tables import Job, Result
 from deepguard.service.tracking import Interrupted, Tracker
 from deepguard.types import Progress
@@ -110,7 +110,7 @@ class _Attempt:
         if ended is None or ended.state is not State.DONE:
             self._remove()
         if ended is not None and ended.code == Interrupted.code:
-            pass_on(self._parts, self._held.job_id)
+            self._parts.sender.wake(self._held.job_id)
         return None if ended is None else ended.state
 
     def _outcome(self) -> tuple[Ending, Rows]:
@@ -161,7 +161,7 @@ class _Attempt:
 
     def _upload(self) -> bytes:
         try:
-            return self._parts.store.get(f"uploads/{self._job.upload_id}")
+            return self._parts.store.get(upload_key(self._job.upload_id))
         except ObjectMissing as error:
             raise Expired(REMOVED) from error
 
@@ -173,7 +173,7 @@ class _Attempt:
     def _stored(self, made: Sequence[Made]) -> Rows:
         rows = []
         for position, each in enumerate(made):
-            key = f"results/{self._held.job_id}/{self._held.attempt}/{each.name}"
+            key = result_key(self._held.job_id, self._held.attempt, each.name)
             self._keys.append(key)
             headers = {
                 "Content-Type": each.media_type,
@@ -256,11 +256,3 @@ def _room() -> Iterator[None]:
         if error.errno not in FULL:
             raise
         raise StoreFull(NO_ROOM) from error
-
-
-def pass_on(parts: Parts, job_id: str) -> None:
-    """Tell another worker of a job that this one does not take, or hands back."""
-    try:
-        parts.sender.send(job_id)
-    except DeepguardError as error:
-        log.warning("no other worker can be told; housekeeping will", job_id=job_id, error=str(error))

@@ -10,13 +10,13 @@ import datetime
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import Pool
 
+from deepguard.service.database import changed
 from deepguard.service.tables import Clock, now
 
 SETTLING_SECONDS = 60.0
@@ -151,6 +151,5 @@ def _replaced(session: Session, row: _Reading, after: _Reading) -> bool:
         update(Clock)
         .where(Clock.id == ONLY, Clock.time == row.time, Clock.wall == row.wall)
         .values(time=after.time, wall=after.wall, settled=after.settled)
-        .execution_options(synchronize_session=False)
     )
-    return cast("CursorResult[Any]", session.execute(change)).rowcount == 1
+    return changed(session, change) == 1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, CursorResult, Engine, UpdateBase, event
 from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 
@@ -52,6 +52,12 @@ class Database:
     def close(self) -> None:
         """Give back all connections."""
         self.engine.dispose()
+
+
+def changed(session: Session, statement: UpdateBase) -> int:
+    """Run a statement that changes rows and return how many; objects that the session holds do not learn of it."""
+    statement = statement.execution_options(synchronize_session=False)
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount
 
 
 def _url(address: str) -> URL:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from deepguard.service.jobs import seconds_between
@@ -71,6 +71,12 @@ def live_workers(session: Session) -> Sequence[Worker]:
     """Return the workers that gave a sign of life just now, by name."""
     since = now() - datetime.timedelta(seconds=LIVE_SECONDS)
     return session.scalars(select(Worker).where(Worker.seen > since).order_by(Worker.name)).all()
+
+
+def stored_bytes() -> ColumnElement[int]:
+    """Return the expression for the bytes that all uploads and results take."""
+    sizes = (func.coalesce(select(func.sum(each.size)).scalar_subquery(), 0) for each in (Upload, Result))
+    return sum(sizes, literal(0))
 
 
 def _counted(*columns: InstrumentedAttribute[str]) -> Any:

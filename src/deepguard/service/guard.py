@@ -10,16 +10,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import psutil
 import structlog
 import torch
-from sqlalchemy import CursorResult, update
+from sqlalchemy import update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from deepguard.service import jobs
+from deepguard.service.database import changed
 from deepguard.service.jobs import Claim, Ending, JobGone
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
@@ -162,8 +163,7 @@ class Guard:
     def _sign(self, session: Session, held: Claim | None) -> None:
         values = {"beat": Worker.beat + 1, "seen": now(), "load": self._load(), "job_id": held.job_id if held else ""}
         change = update(Worker).where(Worker.name == self._name).values(**values)
-        done = session.execute(change.execution_options(synchronize_session=False))
-        if cast("CursorResult[Any]", done).rowcount == 0:
+        if not changed(session, change):
             self.unlisted.set()
 
     def _load(self) -> dict[str, Any]:

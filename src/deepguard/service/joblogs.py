@@ -44,6 +44,14 @@ def keep(parts: Parts) -> None:
     _remove(folder, most)
 
 
+def keep_if_possible(parts: Parts) -> None:
+    """Copy the logs; a full disk is no reason to keep what should go, and what would make room on it."""
+    try:
+        keep(parts)
+    except OSError as error:
+        log.error("job logs cannot be copied", error=str(error))
+
+
 def _copies(folder: Path) -> list[str]:
     return sorted(each.name for each in folder.glob("*.json") if not each.name.startswith("."))
 

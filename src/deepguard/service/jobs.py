@@ -10,12 +10,13 @@ import datetime
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import CursorResult, Update, func, select, update
+from sqlalchemy import Update, func, select, update
 from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
+from deepguard.service.database import changed
 from deepguard.service.states import ACTIVE, State, sources
 from deepguard.service.tables import Job, Outcome, Result, now
 
@@ -76,7 +77,7 @@ def claim(session: Session, job_id: str, worker: str) -> Claim | None:
     if job is None or job.state != State.QUEUED:
         return None
     attempt = job.attempt + 1
-    taken = _changed(
+    taken = changed(
         session,
         _moving(State.RUNNING)
         .where(Job.id == job_id, Job.attempt == job.attempt)
@@ -101,8 +102,7 @@ def end(session: Session, held: Claim, ending: Ending) -> bool:
     A job that somebody asked to cancel meanwhile is cancelled, however the attempt ended.
     """
     over = ending.state is not State.QUEUED
-    done = _changed(
-        session,
+    change = (
         _moving(ending.state)
         # a failed job may be queued again too, but not by whoever held it
         .where(*_of(held), Job.state == State.RUNNING)
@@ -113,13 +113,14 @@ def end(session: Session, held: Claim, ending: Ending) -> bool:
             error_message=ending.message,
             summary=dict(ending.summary or {}),
             **({} if over else {"queued": now(), "worker": ""}),
-        ),
+        )
     )
+    done = changed(session, change) == 1
     if done and over:
         session.add_all(ending.results)
         _note(session, held.job_id)
     # asked second: a job may begin to be cancelled in between, but never cease to be
-    elif not done and _changed(session, _moving(State.CANCELLED).where(*_of(held)).values(ended=now(), progress={})):
+    elif not done and changed(session, _moving(State.CANCELLED).where(*_of(held)).values(ended=now(), progress={})):
         _note(session, held.job_id)
     return done
 
@@ -146,12 +147,12 @@ def lose(session: Session, job_id: str, attempt: int, most: int) -> State | None
 
 def cancel(session: Session, job: Job) -> State:
     """Cancel a job: at once where it waits, within a step where it runs; WrongState where it is over."""
-    if _changed(
+    if changed(
         session, _moving(State.CANCELLED).where(Job.id == job.id, Job.state == State.QUEUED).values(ended=now())
     ):
         _note(session, job.id)
         return State.CANCELLED
-    if _changed(session, _moving(State.CANCELLING).where(Job.id == job.id)):
+    if changed(session, _moving(State.CANCELLING).where(Job.id == job.id)):
         return State.CANCELLING
     state = session.scalar(select(Job.state).where(Job.id == job.id))
     if state == State.CANCELLING:
@@ -171,14 +172,14 @@ def retry(session: Session, job: Job) -> None:
             queued=now(), started=None, ended=None, losses=0, error_code="", error_message="", summary={}, worker=""
         )
     )
-    if not _changed(session, again):
+    if not changed(session, again):
         raise WrongState(f"the job is {job.state}; only a failed or cancelled one can be tried again")
 
 
 def expire(session: Session, job_id: str) -> bool:
     """Mark a job that is over as expired and forget its name and options; its files are for the caller to remove."""
     gone = {"name": "", "options": {}, "progress": {}, "error_message": ""}
-    return _changed(session, _moving(State.EXPIRED).where(Job.id == job_id).values(**gone))
+    return changed(session, _moving(State.EXPIRED).where(Job.id == job_id).values(**gone)) == 1
 
 
 def waiting(session: Session, owner: str | None = None) -> int:
@@ -201,13 +202,8 @@ def _of(held: Claim) -> tuple[Any, ...]:
 
 
 def _held(session: Session, held: Claim, change: Update) -> None:
-    if not _changed(session, change.where(*_of(held), Job.state == State.RUNNING)):
+    if not changed(session, change.where(*_of(held), Job.state == State.RUNNING)):
         raise JobGone("the job was cancelled")
-
-
-def _changed(session: Session, change: Update) -> bool:
-    change = change.execution_options(synchronize_session=False)
-    return cast("CursorResult[Any]", session.execute(change)).rowcount == 1
 
 
 def _note(session: Session, job_id: str) -> None:

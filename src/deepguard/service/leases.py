@@ -14,7 +14,6 @@ from sqlalchemy import func, select
 
 from deepguard.service import jobs
 from deepguard.service.parts import Parts
-from deepguard.service.queue import QueueDown
 from deepguard.service.states import State
 from deepguard.service.tables import Job
 
@@ -87,10 +86,7 @@ def _tell(parts: Parts, running: Running, state: State | None) -> None:
     if state is not None:
         log.warning("a worker was lost", job_id=job_id, attempt=attempt, state=str(state))
     if state is State.QUEUED:
-        try:
-            parts.sender.send(job_id)
-        except QueueDown as error:
-            log.warning("a lost job waits for the queue", job_id=job_id, error=str(error))
+        parts.sender.wake(job_id)
 
 
 class Reminder:

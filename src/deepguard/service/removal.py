@@ -8,12 +8,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, CursorResult, delete, exists, literal, select
+from sqlalchemy import ColumnElement, delete, exists, literal, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from deepguard.service import clock, joblogs, jobs
+from deepguard.service.database import changed
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State, sources
+from deepguard.service.store import upload_key
 from deepguard.service.tables import Job, Outcome, Quota, Result, Upload, Visit, Worker
 
 BATCH = 100
@@ -29,11 +31,7 @@ log = structlog.get_logger(__name__)
 
 def expire(parts: Parts, grace: datetime.timedelta = GRACE) -> None:
     """Remove the files of jobs and the uploads that have lived their time, a bounded number at once."""
-    try:
-        joblogs.keep(parts)
-    except OSError as error:
-        # a full disk is no reason to keep what would make room on it
-        log.error("job logs cannot be copied", error=str(error))
+    joblogs.keep_if_possible(parts)
     with parts.database.writing() as session:
         over = clock.service_time(session) - grace
         for job_id in session.scalars(
@@ -61,10 +59,10 @@ def _remove_uploads(parts: Parts, over: datetime.datetime) -> None:
         found = session.scalars(select(Upload.id).where(Upload.expires <= over, unused).limit(BATCH)).all()
     for upload_id in found:
         with parts.database.writing() as session:
-            gone = _removed(session, delete(Upload).where(Upload.id == upload_id, Upload.expires <= over, unused))
+            gone = changed(session, delete(Upload).where(Upload.id == upload_id, Upload.expires <= over, unused))
         if gone:
             # what stays behind if this fails is an object without a row, see `orphans`
-            parts.store.delete(f"uploads/{upload_id}")
+            parts.store.delete(upload_key(upload_id))
 
 
 def forget(parts: Parts) -> None:
@@ -88,7 +86,7 @@ def forget(parts: Parts) -> None:
 def _forget(session: Session, column: InstrumentedAttribute[Any], condition: ColumnElement[bool]) -> None:
     found: Sequence[Any] = session.scalars(select(column).where(condition).limit(BATCH)).all()
     if found:
-        session.execute(delete(column.class_).where(column.in_(found)).execution_options(synchronize_session=False))
+        changed(session, delete(column.class_).where(column.in_(found)))
 
 
 class DeadWorkers:
@@ -116,8 +114,3 @@ class DeadWorkers:
                 with self._parts.database.writing() as session:
                     same = (Worker.name == name, Worker.beat == beat, Worker.started == started)
                     session.execute(delete(Worker).where(*same))
-
-
-def _removed(session: Session, statement: Any) -> bool:
-    result = session.execute(statement.execution_options(synchronize_session=False))
-    return isinstance(result, CursorResult) and result.rowcount == 1

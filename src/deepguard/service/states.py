@@ -21,7 +21,7 @@ class State(StrEnum):
 
 NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
     {
-        State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
+        State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
         # back to queued: the worker died or was stopped
         State.RUNNING: frozenset({State.DONE, State.FAILED, State.CANCELLING, State.QUEUED}),
         State.CANCELLING: frozenset({State.CANCELLED}),
@@ -31,7 +31,7 @@ NEXT: Mapping[State, frozenset[State]] = MappingProxyType(
         State.EXPIRED: frozenset(),
     }
 )
-"""State -> the states that may follow; deletion is possible from each and is no state."""
+"""State -> the states that may follow; a job that is over can also be deleted, which is no state."""
 
 ACTIVE = frozenset({State.QUEUED, State.RUNNING, State.CANCELLING})
 """States of a job that is not over."""

@@ -27,6 +27,16 @@ NO_SPACE = "os error 28"
 log = structlog.get_logger(__name__)
 
 
+def upload_key(upload_id: str) -> str:
+    """Return the key of an upload's object."""
+    return f"uploads/{upload_id}"
+
+
+def result_key(job_id: str, attempt: int, name: str) -> str:
+    """Return the key of a result's object; each attempt has its own, so that a late one overwrites nothing."""
+    return f"results/{job_id}/{attempt}/{name}"
+
+
 class StoreDown(DeepguardError):
     """The object storage does not answer, or refuses."""
 

@@ -24,23 +24,19 @@ import structlog
 from celery.worker import WorkController
 from sqlalchemy.exc import SQLAlchemyError
 
+from deepguard import api
 from deepguard.errors import DeepguardError, OptionError
-from deepguard.settings import settle_threads
-
-settle_threads()  # before torch is loaded
-
-from deepguard import api  # noqa: E402
-from deepguard.service import logs  # noqa: E402
-from deepguard.service.attempt import Bench, attempt, pass_on  # noqa: E402
-from deepguard.service.deafness import Deafness  # noqa: E402
-from deepguard.service.guard import Guard  # noqa: E402
-from deepguard.service.leases import take_back  # noqa: E402
-from deepguard.service.parts import Parts, open_parts  # noqa: E402
-from deepguard.service.queue import TASK  # noqa: E402
-from deepguard.service.readiness import Readiness  # noqa: E402
-from deepguard.service.settings import read_settings  # noqa: E402
-from deepguard.service.supervise import follow_parent  # noqa: E402
-from deepguard.service.tidy import Tidy  # noqa: E402
+from deepguard.service import logs
+from deepguard.service.attempt import Bench, attempt
+from deepguard.service.deafness import Deafness
+from deepguard.service.guard import Guard
+from deepguard.service.leases import take_back
+from deepguard.service.parts import Parts, open_parts
+from deepguard.service.queue import TASK
+from deepguard.service.readiness import Readiness
+from deepguard.service.settings import read_settings
+from deepguard.service.supervise import follow_parent
+from deepguard.service.tidy import Tidy
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +93,7 @@ def _consume(bench: Bench) -> None:
     @app.task(name=TASK)  # type: ignore[untyped-decorator]
     def work(job_id: str) -> None:
         if bench.stopping.is_set():
-            pass_on(bench.parts, job_id)
+            bench.parts.sender.wake(job_id)
             return
         try:
             attempt(bench, job_id)

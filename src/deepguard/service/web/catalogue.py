@@ -14,6 +14,7 @@ from deepguard import __version__
 from deepguard.errors import unknown
 from deepguard.media.signatures import Container
 from deepguard.service.figures import live_workers
+from deepguard.service.parts import Parts
 from deepguard.service.tables import Worker
 from deepguard.service.web.access import Reader
 from deepguard.service.web.app import API, Open
@@ -165,6 +166,13 @@ def ability(session: Session, kind: str) -> Mapping[str, Any]:
         raise unknown("kind of job", kind, known)
     found: Mapping[str, Any] = known[kind]
     return found
+
+
+def schema_of(parts: Parts, kind: str) -> Mapping[str, Any]:
+    """Return the JSON schema of a kind's options; OptionError or Fault where there is no such kind (yet)."""
+    with parts.database.reading() as session:
+        schema: Mapping[str, Any] = ability(session, kind)["schema"]
+        return schema
 
 
 def _published(session: Session, column: InstrumentedAttribute[dict[str, Any]]) -> dict[str, Any]:

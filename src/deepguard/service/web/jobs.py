@@ -11,17 +11,16 @@ import structlog
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 from pymysql.constants import ER
-from sqlalchemy import Select, case, func, literal, select, update
+from sqlalchemy import Select, case, func, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from deepguard.service import clock, estimates
+from deepguard.service import clock, estimates, figures
 from deepguard.service import jobs as moves
 from deepguard.service.parts import Parts
-from deepguard.service.queue import QueueDown
 from deepguard.service.states import ACTIVE, State
-from deepguard.service.tables import Job, Result, Upload
+from deepguard.service.tables import Job, Upload
 from deepguard.service.web import addresses, catalogue, progress, shapes, uploads
 from deepguard.service.web.access import Owner, Reader, Visitor, spend
 from deepguard.service.web.app import API, Open
@@ -29,6 +28,7 @@ from deepguard.service.web.faults import Fault
 from deepguard.service.web.listing import Search, find_jobs
 from deepguard.service.web.options import check_options
 from deepguard.service.web.removal import remove
+from deepguard.service.web.results import holds_already
 from deepguard.service.web.visible import IDENTIFIER, of_visitor, own_job, readable_job
 
 TRIES = 5
@@ -93,7 +93,7 @@ def start(
     headers = {"Location": addresses.job_of(request, job.id)}
     if replayed:
         headers["Idempotent-Replay"] = "true"
-    return _answer(_shape(request, visitor, job.id), 200 if replayed else 201, headers)
+    return _answer(shown(request, visitor, job.id), 200 if replayed else 201, headers)
 
 
 @router.get("/jobs", responses=shapes.problems(403), summary="List jobs")
@@ -122,17 +122,16 @@ async def show(
     request: Request, job_id: JobId, parts: Open, visitor: Reader, look: Annotated[Look, Query()]
 ) -> Response:
     """Return a job as it is now; with `wait`, once it has changed or the seconds have passed."""
-    job = await run_in_threadpool(_shape, request, visitor, job_id, look.share)
+    job = await run_in_threadpool(shown, request, visitor, job_id, look.share)
     if look.wait and job.state in ACTIVE and look.revision in {None, job.revision}:
         if look.revision is None:
             await progress.over(request, job_id, look.wait)
         else:
             await progress.changed(request, job_id, look.revision, look.wait)
-        job = await run_in_threadpool(_shape, request, visitor, job_id, look.share)
+        job = await run_in_threadpool(shown, request, visitor, job_id, look.share)
     tag = f'W/"{job.revision}"'
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, X-API-Key"}
-    known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    return Response(status_code=304, headers=headers) if tag in known else _answer(job, 200, headers)
+    return Response(status_code=304, headers=headers) if holds_already(request, tag) else _answer(job, 200, headers)
 
 
 @router.post(
@@ -148,7 +147,7 @@ def cancel(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> Res
         again = job.state in {State.CANCELLING, State.CANCELLED}
         state = job.state if again else moves.cancel(session, job)
     stopping = state == State.CANCELLING and not again
-    return _answer(_shape(request, visitor, job_id), 202 if stopping else 200)
+    return _answer(shown(request, visitor, job_id), 202 if stopping else 200)
 
 
 @router.post("/jobs/{job_id}/retry", responses=shapes.problems(404, 409, 410, 507), summary="Try a job again")
@@ -162,8 +161,8 @@ def retry(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> shap
         spend(session, visitor)
         expires = clock.expiry(session, parts.settings.keep_hours)
         session.execute(update(Job).where(Job.id == job_id).values(expires=expires))
-    _send(parts, job_id)
-    return _shape(request, visitor, job_id)
+    parts.sender.wake(job_id)
+    return shown(request, visitor, job_id)
 
 
 @router.delete("/jobs/{job_id}", status_code=204, responses=shapes.problems(404, 409), summary="Delete a job")
@@ -211,7 +210,7 @@ def _create(parts: Parts, visitor: Visitor, wish: shapes.Wish, key: str | None, 
             if not left or not _collided(error):
                 raise
         else:
-            _send(parts, job.id)
+            parts.sender.wake(job.id)
             return job, False
     raise AssertionError
 
@@ -282,8 +281,7 @@ def _refuse_where_full(parts: Parts, session: Session, owner: str, others: int =
 def _load(owner: str) -> Select[int, int, int]:
     """Ask at once how many jobs wait or run, how many of them are the owner's, and how many bytes are stored."""
     own = func.coalesce(func.sum(case((Job.owner == owner, 1), else_=0)), 0)
-    sizes = (func.coalesce(select(func.sum(each.size)).scalar_subquery(), 0) for each in (Upload, Result))
-    return select(func.count(), own, sum(sizes, literal(0))).where(Job.state.in_(sorted(ACTIVE)))
+    return select(func.count(), own, figures.stored_bytes()).where(Job.state.in_(sorted(ACTIVE)))
 
 
 def _collided(error: DBAPIError) -> bool:
@@ -293,14 +291,8 @@ def _collided(error: DBAPIError) -> bool:
     return any(str(code) in DEADLOCKS for code in codes)
 
 
-def _send(parts: Parts, job_id: str) -> None:
-    try:
-        parts.sender.send(job_id)
-    except QueueDown as error:
-        log.warning("nobody was sent for", job_id=job_id, error=str(error))
-
-
-def _shape(request: Request, visitor: Visitor, job_id: str, share: str = "") -> shapes.Job:
+def shown(request: Request, visitor: Visitor, job_id: str, share: str = "") -> shapes.Job:
+    """Return a job as the visitor sees it, or raise Fault("not_found")."""
     parts: Parts = request.app.state.parts
     with parts.database.reading() as session:
         return shapes.job_shape(session, readable_job(session, visitor, job_id, share), request, visitor.owner)

@@ -15,7 +15,6 @@ from deepguard.media.signatures import SUPPORTED
 from deepguard.service import estimates
 from deepguard.service import jobs as moves
 from deepguard.service.jobs import WrongState
-from deepguard.service.parts import Parts
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.tables import now
 from deepguard.service.web import addresses, catalogue, jobs, multipart, shapes, uploads
@@ -87,7 +86,7 @@ def start(request: Request, parts: Open, visitor: Reader, removed: bool = False)
 @router.post("/", dependencies=[multipart.BODY])
 async def send(request: Request, parts: Open, visitor: Owner) -> Response:
     """Take a picture, make a job of it, and lead to the job's page."""
-    schema = await run_in_threadpool(_schema, parts)
+    schema = await run_in_threadpool(catalogue.schema_of, parts, KIND)
     form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
     upload = await uploads.receive(parts, visitor, form, lambda whole: check_options(schema, _options(whole)))
     job_id = await run_in_threadpool(jobs.begin, request, visitor, KIND, upload, _options(form))
@@ -153,12 +152,6 @@ def _limits(say: Words, settings: ServiceSettings) -> str:
         pixels=say("unit.pixels", n=f"{pixels:,.4g}" if pixels < 1e4 else f"{pixels:,.0f}"),
         hours=say.duration(settings.keep_hours * 3600),
     )
-
-
-def _schema(parts: Parts) -> Mapping[str, Any]:
-    with parts.database.reading() as session:
-        schema: Mapping[str, Any] = catalogue.ability(session, KIND)["schema"]
-        return schema
 
 
 def _options(form: multipart.Form) -> dict[str, str]:

@@ -13,6 +13,7 @@ from deepguard.errors import DeepguardError
 from deepguard.service import joblogs, jobs
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
+from deepguard.service.store import upload_key
 from deepguard.service.tables import Job, Upload
 from deepguard.service.web.access import Visitor
 from deepguard.service.web.visible import own_job
@@ -35,7 +36,7 @@ def remove(parts: Parts, visitor: Visitor, job_ids: Iterable[str]) -> Removal:
     The rows go last: where the store does not answer, StoreDown is raised, the jobs are expired, and deleting them
     again does the rest.
     """
-    _keep_logs(parts)
+    joblogs.keep_if_possible(parts)
     removal = Removal()
     with parts.database.writing() as session:
         for job_id in dict.fromkeys(job_ids):
@@ -48,14 +49,6 @@ def remove(parts: Parts, visitor: Visitor, job_ids: Iterable[str]) -> Removal:
     return removal
 
 
-def _keep_logs(parts: Parts) -> None:
-    try:
-        joblogs.keep(parts)
-    except OSError as error:
-        # a full disk is no reason to keep what somebody wants to be gone
-        log.error("job logs cannot be copied", error=str(error))
-
-
 def _expire(session: Session, job: Job, removal: Removal) -> None:
     keys = [each.key for each in job.results]
     if job.state != State.EXPIRED and not jobs.expire(session, job.id):
@@ -65,7 +58,7 @@ def _expire(session: Session, job: Job, removal: Removal) -> None:
     removal.keys.extend(keys)
     if not _needed(session, job):
         session.execute(delete(Upload).where(Upload.id == job.upload_id))
-        removal.keys.append(f"uploads/{job.upload_id}")
+        removal.keys.append(upload_key(job.upload_id))
     removal.gone.append(job.id)
 
 

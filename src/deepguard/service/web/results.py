@@ -70,7 +70,7 @@ async def download(
             return result_of(session, _kept(readable_job(session, visitor, job_id, share)), name)
 
     result = await run_in_threadpool(find)
-    if holds_already(request, result):
+    if holds_already(request, _tag(result)):
         return Response(status_code=304, headers=_kept_as(result))
     return await delivered(parts, result, inline=inline)
 
@@ -123,10 +123,10 @@ async def delivered(
     )
 
 
-def holds_already(request: Request, result: Result) -> bool:
-    """Return whether the caller says that it has these bytes (If-None-Match)."""
+def holds_already(request: Request, tag: str) -> bool:
+    """Return whether the caller says that it has what goes by this tag (If-None-Match, RFC 9110)."""
     tags = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
-    return "*" in tags or _tag(result) in tags
+    return "*" in tags or tag.removeprefix("W/") in tags
 
 
 def _kept(job: Job) -> Job:

@@ -18,7 +18,7 @@ from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.tables import Job, Result
 from deepguard.service.web import addresses, catalogue, jobs, multipart, options, progress, results, shapes, uploads
-from deepguard.service.web.access import Owner, Visitor
+from deepguard.service.web.access import Owner
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import STATUS, Fault
 from deepguard.service.web.visible import no_job
@@ -64,7 +64,7 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     job = await run_in_threadpool(_look, parts, job_id)
     headers = {"X-Job-Id": job_id, "Location": addresses.job_of(request, job_id)}
     if job.state in ACTIVE:
-        shape = await run_in_threadpool(_shape, request, visitor, job_id)
+        shape = await run_in_threadpool(jobs.shown, request, visitor, job_id)
         return JSONResponse(shape.model_dump(mode="json"), 202, headers)
     return await results.delivered(parts, first_result(job), headers=headers)
 
@@ -96,13 +96,11 @@ def first_result(job: Job) -> Result:
 
 
 def _schema(parts: Parts, kind: str) -> Mapping[str, Any]:
-    with parts.database.reading() as session:
-        try:
-            schema: Mapping[str, Any] = catalogue.ability(session, kind)["schema"]
-        except OptionError as error:
-            # here it is a part of the address
-            raise Fault("not_found", str(error)) from error
-        return schema
+    try:
+        return catalogue.schema_of(parts, kind)
+    except OptionError as error:
+        # here it is a part of the address
+        raise Fault("not_found", str(error)) from error
 
 
 async def _over(request: Request, job_id: str, seconds: float) -> None:
@@ -130,12 +128,3 @@ def _look(parts: Parts, job_id: str) -> Job:
         # the results are read now: the session ends here
         list(job.results)
         return job
-
-
-def _shape(request: Request, visitor: Visitor, job_id: str) -> shapes.Job:
-    parts: Parts = request.app.state.parts
-    with parts.database.reading() as session:
-        job = session.get(Job, job_id)
-        if job is None:
-            raise no_job()
-        return shapes.job_shape(session, job, request, visitor.owner)

@@ -14,16 +14,17 @@ import sqlalchemy
 import structlog
 from anyio import CancelScope
 from fastapi import APIRouter, Path, Request, Response
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from deepguard.errors import DeepguardError
 from deepguard.media.signatures import ENOUGH, Container, recognise
-from deepguard.service import clock
+from deepguard.service import clock, figures
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE
-from deepguard.service.tables import Job, Result, Upload, identifier, now
+from deepguard.service.store import upload_key
+from deepguard.service.tables import Job, Upload, identifier, now
 from deepguard.service.web import addresses, multipart, shapes
 from deepguard.service.web.access import Owner, Reader, Visitor
 from deepguard.service.web.app import API, Open
@@ -201,7 +202,7 @@ def pixel_size(head: bytes) -> tuple[int | None, int | None]:
 
 async def _stored(parts: Parts, upload_id: str, arriving: _Arriving) -> None:
     try:
-        await parts.store.put_stream(_key(upload_id), arriving.chunks())
+        await parts.store.put_stream(upload_key(upload_id), arriving.chunks())
     except Exception as error:
         if arriving.fault is not None:
             raise arriving.fault from error
@@ -214,9 +215,7 @@ def _refuse_where_full(parts: Parts) -> None:
 
 
 def _refuse_more(session: Session, parts: Parts, size: int) -> None:
-    taken = sum(
-        int(session.scalar(select(func.coalesce(func.sum(each), 0))) or 0) for each in (Upload.size, Result.size)
-    )
+    taken = int(session.scalar(select(figures.stored_bytes())) or 0)
     if taken + size > parts.settings.store_bytes:
         raise Fault("store_full", "there is no room for more files; delete jobs, or wait until old ones are removed")
 
@@ -236,10 +235,6 @@ def _shown(parts: Parts, upload: Upload) -> shapes.Upload:
 def _forget(parts: Parts, upload_id: str) -> None:
     """Remove the object; where that fails, housekeeping finds it without a row and removes it later."""
     try:
-        parts.store.delete(_key(upload_id))
+        parts.store.delete(upload_key(upload_id))
     except DeepguardError as error:
         log.warning("an upload's file stays until the next clean-up", upload=upload_id, error=str(error))
-
-
-def _key(upload_id: str) -> str:
-    return f"uploads/{upload_id}"
