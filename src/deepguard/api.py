@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +16,8 @@ from deepguard.defences.regions import regions
 from deepguard.defences.roles import Defence, Recipe, defences, options_of, settings_of
 from deepguard.defences.through import through
 from deepguard.errors import NoFace, OptionError, WeightsMissing, unknown
+from deepguard.filters.faces import blurred
+from deepguard.filters.photo import Filters, apply
 from deepguard.measures.roles import Measure, measures
 from deepguard.media.encode import encode
 from deepguard.media.picture import Picture
@@ -26,6 +26,7 @@ from deepguard.models.roles import FaceDetector, detectors
 from deepguard.prove.posting import posted
 from deepguard.prove.quality import compare
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
+from deepguard.prove.seconds import Clock
 from deepguard.prove.survey import agreed, look, recognised, survey
 from deepguard.prove.verify import Judgement, judge
 from deepguard.transforms.posting import posting
@@ -61,6 +62,7 @@ class Options:
         minimal: shrink the change to the faintest that still silences every attacked detector.
         extra: further options of the defence by name.
         seed: of all chance; the same seed on the same device gives the same file.
+        filters: what is done to the photo before; faces are searched in the filtered photo.
     """
 
     preset: str = "balanced"
@@ -74,6 +76,7 @@ class Options:
     minimal: bool = False
     extra: Mapping[str, float | int | bool] = field(default_factory=dict)
     seed: int = 0
+    filters: Filters = field(default_factory=Filters)
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,10 @@ class Models:
 
 @dataclass(frozen=True)
 class Protected:
-    """The protected file's bytes, what it achieved, and both pictures for showing (1x3xhxw)."""
+    """The protected file's bytes, what it achieved, and both pictures for showing (1x3xhxw).
+
+    `before` is the photo after its filters, so that what differs is the protection alone.
+    """
 
     data: bytes
     report: Report
@@ -179,11 +185,13 @@ def protect(
     """
     clock = Clock()
     plan = _plan(models, options)
-    original = picture.images.to(models.device)
+    original = apply(picture.images, options.filters, picture.grey).to(models.device)
     with clock.measure("finding"):
-        faces = _faces(original, models, options, watch)
+        seen, faces = _faces(original, models, options, watch)
         chosen = _chosen(faces, options)
     kept = [faces[index - 1] for index in chosen]
+    others = _others(seen, faces, chosen, options)
+    original = blurred(original, others, kept)
     shares = _shares(kept, picture, float(plan.options.get("reach", 0)))
     watch(Progress("protect", 0, 1, seconds=_estimate(clock.seconds["finding"], plan, models, shares)))
     with clock.measure("protecting"):
@@ -198,7 +206,7 @@ def protect(
         judgements = judge(original, versions, kept, models.detectors, watch)
         of_picture, of_faces = compare(original, after, kept, models.measures)
     facts = _facts(name, picture), _facts("", delivered)
-    notes = (*picture.notes, *_notes(faces))
+    notes = (*picture.notes, *_notes(faces, others, picture, options.filters))
     found = _Measured(*facts, faces, chosen, judgements, of_picture, of_faces, notes)
     report = _reported(found, plan, models, options, clock.seconds)
     return Protected(encoded, report, original.cpu(), after.cpu())
@@ -279,6 +287,7 @@ def _reported(
         missing=tuple(each for each in models.missing if each in plan.wanted),
         picture_quality=found.of_picture,
         face_quality=found.of_faces,
+        filters=options.filters,
         notes=found.notes,
     )
 
@@ -294,22 +303,22 @@ def _check_values(defence: str, make: Recipe, values: Mapping[str, float | int |
             raise OptionError(f"the option {key} of {defence} is {words[kind]}, not {value}")
 
 
-def _faces(images: Images, models: Models, options: Options, watch: Watch) -> tuple[Face, ...]:
+def _faces(images: Images, models: Models, options: Options, watch: Watch) -> tuple[tuple[Face, ...], tuple[Face, ...]]:
+    """Return the faces that are seen, and those that the options count from: the same, or the drawn one."""
     height, width = images.shape[-2:]
-    if options.box is not None:
-        drawn = options.box.intersection(Box(0, 0, width, height))
-        if drawn.area == 0:
-            raise OptionError(f"the box lies outside the picture, which is {width} x {height} pixels")
-        # the search is not needed here, but its time is what the estimate is made from
-        survey(images, models.detectors, watch)
-        return (Face(drawn, 1.0),)
+    drawn = options.box and options.box.intersection(Box(0, 0, width, height))
+    if drawn and drawn.area == 0:
+        raise OptionError(f"the box lies outside the picture, which is {width} x {height} pixels")
+    # with a drawn face, too: the estimate is made from the search's time, and others may be there
     faces = survey(images, models.detectors, watch)
+    if drawn:
+        return faces, (Face(drawn, 1.0),)
     if not faces:
         raise NoFace(
             "no face was found; if there is one, draw a box around it: --box x,y,width,height for the command, `box` "
             "among a job's options"
         )
-    return faces
+    return faces, faces
 
 
 def _chosen(faces: tuple[Face, ...], options: Options) -> tuple[int, ...]:
@@ -325,6 +334,16 @@ def _chosen(faces: tuple[Face, ...], options: Options) -> tuple[int, ...]:
             "can be protected"
         )
     return large
+
+
+def _others(seen: Sequence[Face], faces: Sequence[Face], chosen: Sequence[int], options: Options) -> list[Face]:
+    """Return the faces that nobody is to recognise: those that were not asked for, if blurring was."""
+    if not options.filters.blur_others:
+        return []
+    wanted = [faces[number - 1] for number in options.faces or chosen]
+    if options.box is not None:
+        return [face for face in seen if not any(face.box.intersection(each.box).area for each in wanted)]
+    return [face for face in seen if face not in wanted]
 
 
 def _estimate(finding: float, plan: Plan, models: Models, shares: Sequence[float]) -> float:
@@ -359,21 +378,11 @@ def _facts(name: str, picture: Picture) -> FileFacts:
     return FileFacts(name, picture.coding.container, picture.sha256, picture.size, picture.width, picture.height)
 
 
-def _notes(faces: tuple[Face, ...]) -> Iterator[str]:
-    small = sum(_side(face) < SMALLEST_FACE for face in faces)
+def _notes(faces: Sequence[Face], others: Sequence[Face], picture: Picture, filters: Filters) -> Iterator[str]:
+    small = sum(_side(face) < SMALLEST_FACE for face in faces if face not in others)
     if small:
         yield f"{small} of the faces are smaller than {SMALLEST_FACE:.0f} pixels and were left as they are"
-
-
-class Clock:
-    """Seconds of each part of the work."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def measure(self, part: str) -> Iterator[None]:
-        """Note how long the block takes, under the part's name."""
-        start = time.perf_counter()
-        yield
-        self.seconds[part] = round(time.perf_counter() - start, 3)
+    if others:
+        yield f"{len(others)} of the faces in the photo were blurred, as they were not to be protected"
+    if picture.grey and (filters.saturation or filters.warmth):
+        yield "the photo is grey, so that saturation and warmth were left out"

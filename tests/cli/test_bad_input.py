@@ -265,3 +265,21 @@ def test_too_little_memory_stops_one_photo_only(
     assert result.exit_code == 1
     assert "there is not enough memory for this picture; make it smaller" in one_sentence(result)
     assert [each.get("error") for each in json.loads(report.read_text())["photos"]] == ["image_too_large", None]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--brightness", "1.5"), "brightness goes from -1 to 1, and 1.5 lies outside"),
+        (("--sharpen", "-0.1"), "sharpen goes from 0 to 1, and -0.1 lies outside"),
+        (("--warmth", "nan"), "warmth goes from -1 to 1, and nan lies outside"),
+    ],
+)
+def test_a_filter_out_of_its_range_is_refused_with_the_range(
+    deepguard: Run, photo: Photo, words: tuple[str, str], sentence: str
+) -> None:
+    path = photo()
+    result = deepguard("protect", path, *words)
+    assert result.exit_code == 2
+    assert sentence in one_sentence(result)
+    assert files_in(path.parent) == {path.name}

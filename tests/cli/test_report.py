@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Photo, Run
 
 from deepguard import errors
+from deepguard.filters.photo import Filters
 from deepguard.prove.report import SCHEMA, FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.types import Face
@@ -62,6 +63,7 @@ def test_the_report_speaks_of_the_file_that_was_written(report: dict[str, Any], 
         (("photos", 0, "input", "sha256"), "abc"),
         (("photos", 0, "judgements", 0, "after", "delivered", "found"), []),
         (("photos", 0, "picture_quality", "ssim"), None),
+        (("photos", 0, "filters", "brightness"), 1.5),
         (("photos", 1, "error"), "mystery"),
         (("schema",), "deepguard/protect-report/2"),
     ],
@@ -87,6 +89,7 @@ def test_the_schema_refuses_what_is_wrong(
         ("judgement", Judgement),
         ("sighting", Sighting),
         ("face", Face),
+        ("filters", Filters),
     ],
 )
 def test_the_schema_has_just_the_fields_of_the_classes(schema: dict[str, Any], name: str, kind: type) -> None:
@@ -106,8 +109,16 @@ def test_the_schema_describes_every_field_and_names_every_error(schema: dict[str
 
 def test_the_page_explains_every_field_and_every_code(schema: dict[str, Any]) -> None:
     page = (REFERENCE / "report.md").read_text()
-    for name in ("protected", "judgement", "sighting", "model", "quality"):
+    for name in ("protected", "judgement", "sighting", "model", "quality", "filters"):
         for field in schema["$defs"][name]["properties"]:
             assert f"`{field}`" in page or field in {"schema", "detector", "name"}, f"{name}.{field}"
     for code in schema["$defs"]["failed"]["properties"]["error"]["enum"]:
         assert f"`{code}`" in page, code
+
+
+def test_photo_filters_stand_in_the_report(deepguard: Run, photo: Photo, tmp_path: Path) -> None:
+    filters = ("--brightness", "0.25", "--contrast", "-0.5", "--sharpen", "1", "--blur-others")
+    deepguard("protect", photo("face.png"), "--report", tmp_path / "report.json", *filters)
+    (told,) = json.loads((tmp_path / "report.json").read_text())["photos"]
+    wanted = {"saturation": 0, "warmth": 0, "brightness": 0.25, "contrast": -0.5, "sharpen": 1, "blur_others": True}
+    assert told["filters"] == wanted

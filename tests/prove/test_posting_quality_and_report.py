@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from deepguard.filters.photo import Filters
 from deepguard.measures.psnr import Psnr
 from deepguard.measures.ssim import Ssim
 from deepguard.prove.posting import posted
@@ -138,6 +139,7 @@ def test_a_report_becomes_json_and_keeps_every_figure() -> None:
         missing=("yunet",),
         picture_quality=Quality(0.99, 40.0, None),
         face_quality=(Quality(0.9, None, 0.01),),
+        filters=Filters(brightness=0.5, blur_others=True),
         notes=("a note",),
     )
     body = json.loads(json.dumps(report.as_json(), allow_nan=False))
@@ -147,4 +149,9 @@ def test_a_report_becomes_json_and_keeps_every_figure() -> None:
     assert body["models"][0]["files"] == {"toy.bin": "f" * 64}
     assert body["face_quality"] == [{"ssim": 0.9, "psnr": None, "lpips": 0.01}]
     assert body["options"] == {"epsilon": 0.03, "steps": 4, "minimal": False}
+    assert (body["filters"]["brightness"], body["filters"]["warmth"], body["filters"]["blur_others"]) == (
+        0.5,
+        0.0,
+        True,
+    )
     assert {"version", "created", "input", "output", "device", "seed", "seconds", "missing", "notes"} <= set(body)

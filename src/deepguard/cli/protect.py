@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
 from deepguard.errors import InputError, OptionError
+from deepguard.filters.photo import Filters
 from deepguard.media.files import pictures_below
 from deepguard.transforms.posting import POSTINGS
 from deepguard.types import Box
@@ -24,6 +26,7 @@ Examples:
   deepguard protect photo.jpg
   deepguard protect holiday/ --out-dir protected/
   deepguard protect photo.jpg --preset strong --through instagram --compare difference.png
+  deepguard protect friends.jpg --faces 2 --blur-others --brightness 0.2
 \b
 Presets:
 {presets}
@@ -57,6 +60,12 @@ def _examples() -> str:
 @click.option("--box", type=Drawn(), help="A face that you draw yourself, in pixels.")
 @click.option("--minimal", is_flag=True, help="Shrink to the faintest change that still hides from all.")
 @click.option("--set", "extra", type=Setting(), multiple=True, help="A further option of the defence; repeatable.")
+@click.option("--brightness", type=float, default=0, help="Before protection: -1 darker to 1 brighter.")
+@click.option("--contrast", type=float, default=0, help="Before protection: -1 flatter to 1 harder.")
+@click.option("--saturation", type=float, default=0, help="Before protection: -1 grey to 1 more colourful.")
+@click.option("--warmth", type=float, default=0, help="Before protection: -1 bluer to 1 redder.")
+@click.option("--sharpen", type=float, default=0, help="Before protection: 0 to 1.")
+@click.option("--blur-others", is_flag=True, help="Blur the faces that were found and are not protected.")
 @click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
 @click.option("--report", type=click.Path(path_type=Path), help="Write what was measured as JSON.")
@@ -84,7 +93,8 @@ def protect(
         raise OptionError("-o and --out-dir exclude each other; -o names one file, --out-dir a folder")
     if faces and box:
         raise OptionError("--faces and --box exclude each other; --faces picks among those found, --box draws one")
-    options = api.Options(faces=faces or (), box=box, extra=dict(extra), **choices)
+    filters = Filters(**{each.name: choices.pop(each.name) for each in dataclasses.fields(Filters)})
+    options = api.Options(faces=faces or (), box=box, extra=dict(extra), filters=filters, **choices)
     api.check(options)
     works = plan(paths, output, out_dir)
     if len(works) != 1 and (output or compare or box):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from deepguard.filters.photo import Filters
 from deepguard.prove.verify import Judgement
 from deepguard.types import Face
 
@@ -27,7 +28,7 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How close the delivered picture is to the original.
+    """How close the delivered picture is to the one before, after its filters.
 
     SSIM in [-1, 1] and PSNR in dB (None: identical), higher is closer; LPIPS from 0, lower is closer (None where
     its weights are not on the shelf).
@@ -51,6 +52,7 @@ class ModelFacts:
 class Report:
     """Everything about one protected picture, measured on the encoded file, read back.
 
+    `before` everywhere is the picture after its `filters`: what is measured is the protection alone.
     `seconds` names each part of the work; `options` are the defence's; `missing` are chosen detectors whose weights
     are not here; `notes` are sentences about what a user should know.
     """
@@ -73,6 +75,7 @@ class Report:
     missing: tuple[str, ...]
     picture_quality: Quality
     face_quality: tuple[Quality, ...]
+    filters: Filters = field(default_factory=Filters)
     notes: tuple[str, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
