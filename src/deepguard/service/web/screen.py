@@ -14,13 +14,15 @@ from starlette.types import Receive, Scope, Send
 
 from deepguard import __version__
 from deepguard.service.states import ACTIVE, State
+from deepguard.service.web import assets, views
 from deepguard.service.web.app import API
 from deepguard.service.web.closing import close_after, is_unread
-from deepguard.service.words import LANGUAGES, Words, choose
+from deepguard.service.web.words import LANGUAGES, Words, choose
 
 FOLDER = Path(__file__).parent
-STATIC = FOLDER / "static"
 LANGUAGE = "deepguard_language"
+THEME = "deepguard_theme"
+THEMES = frozenset({"light", "dark"})
 LANGUAGE_SECONDS = 365 * 24 * 3600
 AGAIN_SECONDS = 5
 ROUNDED = 3
@@ -48,28 +50,45 @@ def root_of(request: Request) -> str:
     return root.rstrip("/")
 
 
-def draw(request: Request, template: str, status: int = 200, refresh: int | None = None, **values: Any) -> HTMLResponse:
-    """Return a page; `refresh` is after how many seconds it is asked for again."""
+def draw(
+    request: Request,
+    template: str,
+    status: int = 200,
+    *,
+    refresh: int | None = None,
+    stays: bool = False,
+    **values: Any,
+) -> HTMLResponse:
+    """Return a page: plain, and what the scripts need to take over from it unless it `stays`.
+
+    `refresh` is after how many seconds it is asked for again where no scripts run.
+    """
     say = words_of(request)
     other = next(each for each in LANGUAGES if each != say.language)
     query = {"share": request.query_params["share"]} if "share" in request.query_params else {}
     asks = request.method in {"GET", "HEAD"}
+    root = root_of(request)
+    theme = request.cookies.get(THEME, "")
     common = {
         "say": say,
-        "root": root_of(request),
-        "version": quote(__version__),
+        "root": root,
         "refresh": refresh,
+        "stays": stays,
+        "theme": theme if theme in THEMES else "",
         "other": other,
         # relative, so that it leads back to this page below whatever prefix
-        "other_language": ("" if asks else f"{root_of(request)}/") + "?" + urlencode({"lang": other} | query),
+        "other_language": ("" if asks else f"{root}/") + "?" + urlencode({"lang": other} | query),
+        **_files(root),
+        "boot": _boot(say, root),
+        "tabs": [each for each in views.views() if each.tab],
+        "path": request.url.path.removeprefix(root) or "/",
     }
     text = _templates.get_template(template).render(common | values)
     answer = (_Unread if is_unread(request) else HTMLResponse)(text, status)
     answer.headers["Content-Language"] = say.language
     answer.headers["Vary"] = "Accept-Language, Cookie"
     if request.query_params.get("lang") in LANGUAGES:
-        path = root_of(request) or "/"
-        answer.set_cookie(LANGUAGE, say.language, max_age=LANGUAGE_SECONDS, path=path, samesite="lax")
+        answer.set_cookie(LANGUAGE, say.language, max_age=LANGUAGE_SECONDS, path=root or "/", samesite="lax")
     return answer
 
 
@@ -83,7 +102,8 @@ def fault_screen(request: Request, body: Mapping[str, Any], status: int, headers
         request,
         "fault.html",
         status,
-        AGAIN_SECONDS if asked and status == 503 else None,
+        refresh=AGAIN_SECONDS if asked and status == 503 else None,
+        stays=True,
         title=say("starting.title") if code == "starting" else say("fault.title"),
         reason=say.error(code),
         again=passing and asked,
@@ -117,6 +137,26 @@ def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dic
         "reason": say.error(job["error"]["code"]) if job["error"] else say.error("error"),
         "again": job["state"] == State.CANCELLED or (job["state"] == State.FAILED and not _by_file(job)),
         "tested": say("result.tested", when=job["ended"][:10]) if job["ended"] else "",
+    }
+
+
+def _files(root: str) -> dict[str, Any]:
+    """Return what of the page's own files a page names: all styles, and the scripts that every view needs."""
+    modules = [path for path in assets.assets() if path.startswith("core/") and path != "core/types.js"]
+    return {"assets": _assets(root), "styles": views.styles(), "modules": sorted(modules)}
+
+
+def _assets(root: str) -> str:
+    return f"{root}/static/{assets.version()}"
+
+
+def _boot(say: Words, root: str) -> dict[str, Any]:
+    return {
+        "root": root,
+        "assets": _assets(root),
+        "version": __version__,
+        "language": say.language,
+        **views.for_scripts(),
     }
 
 

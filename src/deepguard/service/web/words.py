@@ -1,0 +1,86 @@
+"""Every sentence of the page, in Korean and English, from the files beside the page's parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+LANGUAGES = ("ko", "en")
+STATIC = Path(__file__).parent / "static"
+ERROR = "error."
+"""How the keys of errors begin; the error's code follows."""
+
+
+def files() -> tuple[Path, ...]:
+    """Return the files with sentences: the page's own, and one of each view that has any."""
+    return (*sorted((STATIC / "words").glob("*.json")), *sorted((STATIC / "views").glob("*/words.json")))
+
+
+def read_words(paths: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
+    """Return key -> the sentence in Korean and in English, with its gaps in braces; ValueError for a key twice."""
+    found: dict[str, tuple[str, str]] = {}
+    for path in paths:
+        for key, (korean, english) in json.loads(path.read_text(encoding="utf-8")).items():
+            if key in found:
+                raise ValueError(f"{path.name} says {key} again")
+            found[key] = korean, english
+    return MappingProxyType(found)
+
+
+WORDS = read_words(files())
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The page's words in one language."""
+
+    language: str
+
+    def __call__(self, key: str, **gaps: object) -> str:
+        """Return a sentence with its gaps filled; KeyError for one that does not exist."""
+        return WORDS[key][LANGUAGES.index(self.language)].format(**gaps)
+
+    def known(self, key: str) -> bool:
+        """Return whether there is such a sentence."""
+        return key in WORDS
+
+    def error(self, code: str) -> str:
+        """Return the sentence for an error; the general one for a code of a kind that is not known here."""
+        return self(key if self.known(key := ERROR + code) else f"{ERROR}error")
+
+    def every(self) -> dict[str, str]:
+        """Return all sentences by their keys."""
+        return {key: pair[LANGUAGES.index(self.language)] for key, pair in WORDS.items()}
+
+    def duration(self, seconds: float) -> str:
+        """Return a rough time in words that suit its length."""
+        if seconds < 60:
+            return self("unit.seconds", n=max(1, round(seconds)))
+        if seconds < 3600:
+            return self("unit.minutes", n=round(seconds / 60))
+        hours = round(seconds / 3600)
+        return self("unit.hour") if hours == 1 else self("unit.hours", n=hours)
+
+
+def choose(asked: str, accepted: str) -> str:
+    """Return the language to use: the one asked for, else the first of the browser's that is here, else English.
+
+    `accepted` is the header Accept-Language; where it is empty, Korean: most users' first language.
+    """
+    if asked in LANGUAGES:
+        return asked
+    if not accepted:
+        return LANGUAGES[0]
+    ranked = sorted((_ranked(each) for each in accepted.split(",")), reverse=True)
+    return next((name for weight, name in ranked if weight > 0 and name in LANGUAGES), "en")
+
+
+def _ranked(part: str) -> tuple[float, str]:
+    name, _, weight = part.strip().lower().partition(";q=")
+    try:
+        return float(weight or 1), name.partition("-")[0]
+    except ValueError:
+        return 0.0, name
