@@ -3,7 +3,9 @@ VENV ?= .venv
 READY := $(VENV)/.ready
 PHOTO ?=
 
-.PHONY: setup run demo test check bench
+TYPESCRIPT := typescript@7.0.2
+
+.PHONY: setup run demo test check types bench
 .DEFAULT_GOAL := run
 
 setup: $(READY)
@@ -23,11 +25,18 @@ demo: setup
 test: setup
 	$(VENV)/bin/python -m pytest
 
-check: setup
+check: setup types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+# the page's scripts, by their JSDoc; needs npm once to bring the compiler
+types:
+	@if command -v npm >/dev/null; then set -e; \
+	  test -x out/types/node_modules/.bin/tsc || npm install --silent --no-save --no-package-lock --prefix out/types $(TYPESCRIPT); \
+	  out/types/node_modules/.bin/tsc -p tsconfig.json; \
+	else echo "types: npm is not here, so the page's scripts are not type-checked" >&2; fi
 
 bench: setup
 	$(VENV)/bin/python -m benchmarks

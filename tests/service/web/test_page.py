@@ -22,7 +22,7 @@ from deepguard.service.states import State
 from deepguard.service.tables import Job, Result, Table, Upload, Visit, Worker, now
 from deepguard.service.web.access import COOKIE
 from deepguard.service.web.app import make_app
-from deepguard.service.words import LANGUAGES, Words
+from deepguard.service.web.words import LANGUAGES, Words
 
 HTML = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "en"}
 KOREAN = HTML | {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}

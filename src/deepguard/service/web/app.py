@@ -27,6 +27,7 @@ ROUTERS: tuple[str, ...] = (
     "health",
     "metrics",
     "docs",
+    "assets",
     "page",
 )
 """Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.

@@ -40,7 +40,8 @@ class Door:
         parts = urlsplit(storage)
         also = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
         self._page_policy = (
-            f"default-src 'self'; img-src 'self' blob: data:{also}; connect-src 'self'{also}; object-src 'none'; "
+            f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:{also}; "
+            f"connect-src 'self'{also}; worker-src 'self'; manifest-src 'self'; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Path, Query, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
 
 from deepguard.errors import OptionError
@@ -22,17 +22,16 @@ from deepguard.service.web.access import Owner, Reader
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import Fault
 from deepguard.service.web.options import check_options
-from deepguard.service.web.screen import STATIC, draw, fault_screen, job_values, root_of, words_of
+from deepguard.service.web.screen import draw, fault_screen, job_values, root_of, words_of
+from deepguard.service.web.views import views
 from deepguard.service.web.visible import readable_job
-from deepguard.service.words import Words
+from deepguard.service.web.words import Words
 
 KIND = "protect"
 FIELDS: Mapping[str, str] = MappingProxyType({"preset": "name of the preset"})
 ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,image/heic,image/heif,.heic,.heif,.tif,.tiff,.bmp"
-TYPES: Mapping[str, str] = MappingProxyType({"page.css": "text/css", "icon.svg": "image/svg+xml"})
 WAIT_SECONDS = 5
 WATCH_SECONDS = 2
-KEPT_SECONDS = 24 * 3600
 MANY = 5
 """So many jobs before one's own are worth a word."""
 
@@ -44,15 +43,6 @@ Share = Annotated[str, Query(max_length=200)]
 def install(app: FastAPI) -> None:
     """Show errors as a page to whoever asks for one."""
     app.state.show_fault = fault_screen
-
-
-@router.get("/static/{name}")
-def static(name: str) -> FileResponse:
-    """Give one of the page's own files."""
-    if name not in TYPES:
-        raise Fault("not_found", "there is no such file")
-    kept = {"Cache-Control": f"public, max-age={KEPT_SECONDS}"}
-    return FileResponse(STATIC / name, media_type=TYPES[name], headers=kept)
 
 
 @router.get("/")
@@ -130,6 +120,17 @@ def retry(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> Resp
 def delete(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> Response:
     """Remove a job and its files now."""
     return _moved(request, job_id, lambda: jobs.delete(job_id, parts, visitor), "/?removed=true")
+
+
+def _needs_scripts(request: Request) -> Response:
+    """Show a view that only scripts draw, where none run."""
+    return draw(request, "scripts.html")
+
+
+# views whose plain form has no address of its own above
+for _view in views():
+    if _view.script and _view.path not in {"/", "/jobs/{job_id}"}:
+        router.get(_view.path)(_needs_scripts)
 
 
 def _card(say: Words, preset: Mapping[str, Any], seconds: float) -> dict[str, Any]:

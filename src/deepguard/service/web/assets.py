@@ -1,0 +1,85 @@
+"""The page's own files, as they are served: from memory, packed, and under an address that changes with them."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+
+from fastapi import APIRouter, Request, Response
+
+from deepguard.service.web.faults import Fault
+from deepguard.service.web.words import LANGUAGES, STATIC, Words
+
+TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        ".js": "text/javascript; charset=utf-8",
+        ".css": "text/css; charset=utf-8",
+        ".svg": "image/svg+xml",
+        ".png": "image/png",
+        ".json": "application/json",
+    }
+)
+FOR_EVER = "public, max-age=31536000, immutable"
+DIGITS = 12
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file, plain and packed."""
+
+    media_type: str
+    body: bytes
+    packed: bytes
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """Return the files by their paths; the sentences are one file for each language."""
+    return MappingProxyType(dict(_assets()))
+
+
+@cache
+def version() -> str:
+    """Return digits that change with any of the files."""
+    digest = hashlib.sha256()
+    for path, asset in sorted(assets().items()):
+        digest.update(path.encode() + b"\0" + asset.body)
+    return digest.hexdigest()[:DIGITS]
+
+
+@router.get("/static/{digits}/{path:path}")
+def static(request: Request, digits: str, path: str) -> Response:
+    """Give one of the page's own files; a page that was opened before an update is given the newer one."""
+    asset = assets().get(path)
+    if asset is None:
+        raise Fault("not_found", "there is no such file")
+    headers = {"Cache-Control": FOR_EVER if digits == version() else "no-cache", "Vary": "Accept-Encoding"}
+    return delivered(request, asset, headers)
+
+
+def delivered(request: Request, asset: Asset, headers: Mapping[str, str]) -> Response:
+    """Return the answer with a file, packed where the browser takes that."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(asset.packed, media_type=asset.media_type, headers={**headers, "Content-Encoding": "gzip"})
+    return Response(asset.body, media_type=asset.media_type, headers=dict(headers))
+
+
+def _assets() -> Iterator[tuple[str, Asset]]:
+    for file in STATIC.rglob("*"):
+        # sentences go out merged, and what a view is stands in the page itself
+        if file.is_file() and file.suffix in TYPES and file.suffix != ".json":
+            yield file.relative_to(STATIC).as_posix(), _asset(file.suffix, file.read_bytes())
+    for language in LANGUAGES:
+        body = json.dumps(Words(language).every(), ensure_ascii=False, separators=(",", ":"))
+        yield f"words.{language}.json", _asset(".json", body.encode())
+
+
+def _asset(suffix: str, body: bytes) -> Asset:
+    return Asset(TYPES[suffix], body, gzip.compress(body, mtime=0))

@@ -1,0 +1,104 @@
+/** Everything that is said, in the visitor's language: sentences, numbers, times. */
+
+import { boot } from './boot.js';
+
+/** @type {Record<string, string>} */
+let words = {};
+
+export const language = boot.language;
+const locale = (navigator.languages ?? []).find((each) => each.toLowerCase().startsWith(language)) ?? language;
+
+/** Fetch the sentences; before that, `say` knows none. */
+export async function loadWords() {
+  const answer = await fetch(`${boot.assets}/words.${language}.json`);
+  if (!answer.ok) throw new Error(`the words are not here: ${answer.status}`);
+  words = await answer.json();
+}
+
+/**
+ * Return a sentence with its gaps filled; numbers are written as the language does. Where `count` is 1 and the
+ * sentence has a form for one (key + ".one"), that is taken.
+ * @param {string} key
+ * @param {Record<string, string | number>} [gaps]
+ */
+export function say(key, gaps = {}) {
+  const one = gaps.count === 1 ? words[`${key}.one`] : undefined;
+  const sentence = one ?? words[key];
+  if (sentence === undefined) throw new Error(`there is no sentence ${key}`);
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = gaps[name];
+    return typeof value === 'number' ? number(value) : (value ?? '');
+  });
+}
+
+/**
+ * Return whether there is such a sentence.
+ * @param {string} key
+ */
+export function known(key) {
+  return key in words;
+}
+
+/**
+ * Return a number with at most so many digits after the point.
+ * @param {number} value
+ * @param {number} [digits]
+ */
+export function number(value, digits = 2) {
+  return new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
+}
+
+/**
+ * Return a share as percents.
+ * @param {number} share 0 to 1
+ */
+export function percent(share) {
+  return new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }).format(share);
+}
+
+/**
+ * Return a size in a unit that suits it, by powers of 1024 as the service's limits are.
+ * @param {number} bytes
+ */
+export function size(bytes) {
+  const units = ['B', 'kB', 'MB', 'GB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
+  const value = bytes / 1024 ** power;
+  return `${number(value, value < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
+}
+
+/**
+ * Return a rough time in words that suit its length.
+ * @param {number} seconds
+ */
+export function duration(seconds) {
+  if (seconds < 59.5) return say('unit.seconds', { n: Math.max(1, Math.round(seconds)) });
+  if (seconds < 3570) return say('unit.minutes', { n: Math.round(seconds / 60) });
+  const hours = Math.round(seconds / 3600);
+  if (hours > 48) return say('unit.days', { n: Math.round(hours / 24) });
+  return hours === 1 ? say('unit.hour') : say('unit.hours', { n: hours });
+}
+
+/**
+ * Return a moment as day and time.
+ * @param {string} moment ISO 8601
+ */
+export function moment(moment) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(moment));
+}
+
+/**
+ * Return a day without its year.
+ * @param {string} day ISO 8601
+ */
+export function day(day) {
+  return new Intl.DateTimeFormat(locale, { month: 'short', day: 'numeric', timeZone: 'UTC' }).format(new Date(day));
+}
+
+/**
+ * Return several things as a sentence lists them.
+ * @param {string[]} things
+ */
+export function list(things) {
+  return new Intl.ListFormat(locale, { type: 'conjunction' }).format(things);
+}
