@@ -6,15 +6,16 @@ import { fill, h } from './dom.js';
 import { say } from './words.js';
 
 const main = /** @type {HTMLElement} */ (document.getElementById('content'));
-/** Scripts of views that were imported before this visit began, by the views' addresses. */
+/** Aborted when the view that is shown is left. */
 let leaving = new AbortController();
-/** @type {Map<string, number>} */
+/** @type {Map<string, number>} Where a visit was scrolled to when it was left. */
 const scrolled = new Map();
 let current = '';
 
 /** Follow links and the browser's buttons from now on, and show the view of this address. */
 export async function follow() {
   history.scrollRestoration = 'manual';
+  forget('lang');
   document.addEventListener('click', onClick);
   addEventListener('popstate', () => show(false));
   await show(true);
@@ -104,12 +105,27 @@ function settle(root) {
   scrollTo(0, scrolled.get(current) ?? 0);
 }
 
+/**
+ * Take out of the address what the server has already heeded.
+ * @param {string} name
+ */
+function forget(name) {
+  const url = new URL(location.href);
+  if (!url.searchParams.has(name)) return;
+  url.searchParams.delete(name);
+  history.replaceState(history.state, '', url);
+}
+
 /** @param {string} path */
 function mark(path) {
   for (const link of document.querySelectorAll('.tabs a')) {
     if (link.getAttribute('data-path') === path) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  const other = document.querySelector('.bar .language');
+  const query = new URLSearchParams(location.search);
+  query.set('lang', other?.getAttribute('hreflang') ?? '');
+  other?.setAttribute('href', `?${query}`);
 }
 
 /** @param {MouseEvent} event */
