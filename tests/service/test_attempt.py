@@ -75,11 +75,11 @@ def test_a_job_goes_from_its_row_to_its_results(parts: Parts, bench: Bench, face
     assert attempt(bench, job_id) is State.DONE
     job = job_of(parts, job_id)
     assert (job.state, job.attempt, job.worker, job.progress, job.error_code) == ("done", 1, "one", {}, "")
-    assert [each.name for each in job.results] == ["picture", "comparison", "heatmap", "log"]
+    assert [each.name for each in job.results] == ["picture", "before", "comparison", "heatmap", "thumbnail", "log"]
     for each in job.results:
         data = parts.store.get(each.key)
         assert (each.key, each.size) == (f"results/{job_id}/1/{each.name}", len(data))
-    told = json.loads(parts.store.get(job.results[3].key))
+    told = json.loads(parts.store.get(job.results[-1].key))
     assert (told["job"]["id"], told["job"]["attempt"], told["job"]["worker"]) == (job_id, 1, "one")
     assert job.started is not None
     assert job.ended is not None

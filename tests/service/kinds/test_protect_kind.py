@@ -16,12 +16,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.media.files_of import file_of
 
 from deepguard import api
 from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
 from deepguard.errors import OptionError, WeightsMissing
+from deepguard.filters.photo import Filters
+from deepguard.media.read import decode
 from deepguard.models.roles import detectors
 from deepguard.prove.report import ModelFacts
 from deepguard.prove.verify import Judgement, Sighting
@@ -96,7 +99,7 @@ def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(abili
     assert strong["options"]["epsilon"] == pytest.approx(12 / 255)
     assert strong["options"]["extra"]["reach"] == pytest.approx(0.45)
     assert set(ability.seconds) == {"", *PRESETS}
-    assert ability.results == ("picture", "comparison", "heatmap", "log")
+    assert ability.results == ("picture", "view", "before", "comparison", "heatmap", "thumbnail", "log")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +109,8 @@ def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(abili
         {"preset": "strong", "faces": [1, 2], "seed": 7},
         {"steps": 500, "epsilon": 0.2, "minimal": True, "extra": {"reach": 0.5, "cells": 64}},
         {"box": {"x": 1, "y": 2.5, "width": 10, "height": 20}},
+        {"filters": {"brightness": -1, "contrast": 1, "saturation": 0.5, "warmth": -0.5, "sharpen": 1}},
+        {"filters": {"blur_others": True}},
     ],
 )
 def test_what_makes_sense_is_allowed(checker: Callable[[Any], bool], options: dict[str, Any]) -> None:
@@ -136,6 +141,10 @@ def test_what_makes_sense_is_allowed(checker: Callable[[Any], bool], options: di
         {"seed": -1},
         {"seed": 2**64},
         {"minimal": 1},
+        {"filters": {"brightness": 1.01}},
+        {"filters": {"sharpen": -0.1}},
+        {"filters": {"blur_others": 1}},
+        {"filters": {"sepia": 1}},
     ],
 )
 def test_what_is_unknown_or_would_never_end_is_refused(checker: Callable[[Any], bool], options: dict[str, Any]) -> None:
@@ -155,10 +164,12 @@ def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
         "minimal": True,
         "extra": {"cells": 64.0, "reach": 1},
         "seed": 3.0,
+        "filters": {"warmth": -1, "blur_others": True},
     }
     box = Box(1, 2, 31, 42)
     extra = {"cells": 64, "reach": 1}
-    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.1, 5, "half", (2, 1), box, True, extra, 3)
+    filters = Filters(warmth=-1, blur_others=True)
+    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.1, 5, "half", (2, 1), box, True, extra, 3, filters)
     found = options_from(given, empty_shelf)
     assert found == wanted
     assert all(type(each) is int for each in (found.steps, *found.faces, found.extra["cells"], found.seed))
@@ -166,8 +177,8 @@ def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
 
 
 def test_the_results_are_the_picture_what_shows_the_change_and_the_log(done: Done, face: Image.Image) -> None:
-    assert [each.name for each in done.made] == ["picture", "comparison", "heatmap", "log"]
-    picture, compared, heat, log = done.made
+    assert [each.name for each in done.made] == ["picture", "before", "comparison", "heatmap", "thumbnail", "log"]
+    picture, before, compared, heat, thumbnail, log = done.made
     assert (picture.filename, picture.media_type) == ("me.protected.jpg", "image/jpeg")
     with Image.open(io.BytesIO(picture.data)) as opened:
         assert (opened.format, opened.size) == ("JPEG", face.size)
@@ -176,16 +187,53 @@ def test_the_results_are_the_picture_what_shows_the_change_and_the_log(done: Don
         assert np.asarray(opened).any()
     with Image.open(io.BytesIO(compared.data)) as opened:
         assert opened.format == "PNG"
+    for each in (before, thumbnail):
+        with Image.open(io.BytesIO(each.data)) as opened:
+            assert (opened.format, opened.size, each.media_type) == ("JPEG", face.size, "image/jpeg")
     names = [each.filename for each in done.made]
-    assert names[1:] == ["me.protected.comparison.png", "me.protected.heatmap.png", "me.protected.json"]
+    assert names[1:] == [
+        "me.before.jpg",
+        "me.protected.comparison.png",
+        "me.protected.heatmap.png",
+        "me.protected.thumbnail.jpg",
+        "me.protected.json",
+    ]
     body = json.loads(log.data)
     assert body["schema"] == "deepguard/protect-report/1"
     assert body["output"]["name"] == "me.protected.jpg"
     assert body["job"] == {"id": "an id", "attempt": 1, "name": "me.jpg", "options": FEW}
 
 
+def test_the_photo_before_is_the_filtered_one_in_the_same_container(
+    tmp_path: Path, empty_shelf: Shelf, face: Image.Image
+) -> None:
+    done = worked(tmp_path, empty_shelf, face, "PNG", "me.png", filters={"brightness": -1})
+    before = next(each for each in done.made if each.name == "before")
+    assert (before.filename, before.media_type) == ("me.before.png", "image/png")
+    with Image.open(io.BytesIO(before.data)) as opened:
+        assert np.abs(np.asarray(opened) - np.asarray(face) / 2).max() <= 0.5
+    assert json.loads(done.made[-1].data)["filters"]["brightness"] == -1
+
+
+@pytest.mark.parametrize(("container", "name"), [("TIFF", "me.tiff"), ("HEIF", "me.heic")])
+def test_what_browsers_do_not_show_comes_as_jpeg_too(
+    tmp_path: Path, empty_shelf: Shelf, face: Image.Image, container: str, name: str
+) -> None:
+    file = tmp_path / "upload"
+    file.write_bytes(file_of(face, container))
+    work = Work(file, name, FEW, 10**7, empty_shelf, CPU, ignore)
+    made = {each.name: each for each in kinds.create("protect", empty_shelf, CPU).run(work).made}
+    assert list(made) == list(protect.RESULTS)
+    assert (made["view"].filename, made["before"].filename) == ("me.protected.view.jpg", "me.before.jpg")
+    for each, source in (("view", made["picture"].data), ("before", file.read_bytes())):
+        assert made[each].media_type == "image/jpeg"
+        seen = decode(made[each].data)
+        assert (seen.coding.container, seen.coding.subsampling) == ("JPEG", "4:4:4")
+        assert (seen.images - decode(source).images).abs().mean() < 2 / 255
+
+
 def test_the_summary_is_what_a_list_shows(done: Done) -> None:
-    report = json.loads(done.made[3].data)
+    report = json.loads(done.made[-1].data)
     summary = done.summary
     assert (summary["variant"], summary["faces"], summary["format"], summary["device"]) == (
         "balanced",
@@ -193,6 +241,7 @@ def test_the_summary_is_what_a_list_shows(done: Done) -> None:
         "JPEG",
         "cpu",
     )
+    assert (summary["width"], summary["height"]) == (200, 180)
     assert summary["megapixels"] == pytest.approx(0.036)
     assert summary["bytes"] == len(done.made[0].data)
     assert summary["found_before"] == sum(sum(each["before"]) for each in report["judgements"]) == 1

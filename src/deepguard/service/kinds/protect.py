@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
@@ -14,10 +14,14 @@ import torch
 from deepguard import api
 from deepguard.defences.presets import PRESETS, Preset
 from deepguard.defences.roles import Recipe, defences, options_of
+from deepguard.filters.photo import RANGES, Filters
 from deepguard.media.comparison import comparison
+from deepguard.media.encode import encode
 from deepguard.media.files import protected_name
 from deepguard.media.heatmap import heatmap
+from deepguard.media.picture import Picture
 from deepguard.media.read import decode
+from deepguard.media.shown import SHOWN, shown
 from deepguard.media.signatures import Container
 from deepguard.models.roles import detectors
 from deepguard.prove.report import Quality, Report
@@ -28,7 +32,10 @@ from deepguard.transforms.posting import POSTINGS
 from deepguard.types import Box, Progress
 from deepguard.weights.shelf import Shelf
 
-RESULTS = ("picture", "comparison", "heatmap", "log")
+RESULTS = ("picture", "view", "before", "comparison", "heatmap", "thumbnail", "log")
+"""`view` is there only for containers that browsers do not show."""
+VIEW_QUALITY, THUMBNAIL_QUALITY = 95, 80
+THUMBNAIL_SIDE = 480
 MEDIA_TYPES: Mapping[Container, str] = MappingProxyType(
     {
         "JPEG": "image/jpeg",
@@ -98,17 +105,11 @@ class Protect:
         result = api.protect(picture, loaded, options, name=work.name, watch=work.watch)
         name = _filename(work.name, picture.coding.container)
         report = dataclasses.replace(result.report, output=dataclasses.replace(result.report.output, name=name))
-        made = [Made("picture", name, MEDIA_TYPES[picture.coding.container], result.data)]
-        stem = PurePosixPath(name).stem
-        work.watch(Progress("writing", 0, 3))
-        boxes = [report.faces[index - 1].box for index in report.chosen]
-        compared = comparison(result.before, result.after, boxes)
-        made.append(Made("comparison", f"{stem}.comparison.png", "image/png", compared))
-        work.watch(Progress("writing", 1, 3))
-        made.append(Made("heatmap", f"{stem}.heatmap.png", "image/png", heatmap(result.before, result.after)))
-        work.watch(Progress("writing", 2, 3))
-        made.append(Made("log", f"{stem}.json", "application/json", _log(report, work)))
-        work.watch(Progress("writing", 3, 3))
+        made: list[Made] = []
+        total = len(RESULTS) - (picture.coding.container in SHOWN)
+        for each in _made(name, picture, result, _log(report, work)):
+            made.append(each)
+            work.watch(Progress("writing", len(made), total))
         return Done(tuple(made), _summary(report))
 
 
@@ -130,6 +131,7 @@ def options_from(values: Mapping[str, Any], shelf: Shelf) -> api.Options:
         # JSON schema counts 5.0 as an integer
         extra={key: int(value) if known[key]["type"] == "integer" else value for key, value in extra.items()},
         seed=int(values.get("seed", 0)),
+        filters=Filters(**values.get("filters", {})),
     )
 
 
@@ -157,6 +159,7 @@ def _schema(shelf: Shelf) -> dict[str, Any]:
                 "default": 0,
                 "description": "of all chance; the same seed gives the same picture",
             },
+            "filters": _filters(),
         },
         "additionalProperties": False,
     }
@@ -206,6 +209,32 @@ def _places() -> dict[str, Any]:
     }
 
 
+def _filters() -> dict[str, Any]:
+    helps = {
+        "brightness": "darker or brighter",
+        "contrast": "flatter or harder",
+        "saturation": "grey to twice as colourful; left out for a grey photo",
+        "warmth": "bluer or redder; left out for a grey photo",
+        "sharpen": "sharper edges",
+    }
+    numbers = {
+        name: {"type": "number", "minimum": least, "maximum": most, "default": 0, "description": helps[name]}
+        for name, (least, most) in RANGES.items()
+    }
+    blur = {
+        "type": "boolean",
+        "default": False,
+        "description": "make faces unrecognisable that were found and are not protected",
+    }
+    return {
+        "type": "object",
+        "properties": {**numbers, "blur_others": blur},
+        "additionalProperties": False,
+        "default": {},
+        "description": "what is done to the photo before it is protected; faces are searched in the filtered photo",
+    }
+
+
 def _top_level() -> set[str]:
     return {each.name for each in dataclasses.fields(api.Options)}
 
@@ -244,6 +273,25 @@ def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
     return {"name": name, "summary": chosen.summary, "options": options}
 
 
+def _made(name: str, picture: Picture, result: api.Protected, log: bytes) -> Iterator[Made]:
+    """Yield the results one by one, as some take their time; `name` is the protected file's."""
+    path, container = PurePosixPath(name), picture.coding.container
+    stem, plain = path.stem, path.stem.removesuffix(".protected")
+    kind, jpeg = MEDIA_TYPES[container], MEDIA_TYPES["JPEG"]
+    boxes = [result.report.faces[index - 1].box for index in result.report.chosen]
+    yield Made("picture", name, kind, result.data)
+    if container in SHOWN:
+        yield Made("before", f"{plain}.before{path.suffix}", kind, encode(picture, result.before))
+    else:
+        yield Made("view", f"{stem}.view.jpg", jpeg, shown(picture, result.after, quality=VIEW_QUALITY))
+        yield Made("before", f"{plain}.before.jpg", jpeg, shown(picture, result.before, quality=VIEW_QUALITY))
+    yield Made("comparison", f"{stem}.comparison.png", "image/png", comparison(result.before, result.after, boxes))
+    yield Made("heatmap", f"{stem}.heatmap.png", "image/png", heatmap(result.before, result.after))
+    small = shown(picture, result.after, quality=THUMBNAIL_QUALITY, longest=THUMBNAIL_SIDE)
+    yield Made("thumbnail", f"{stem}.thumbnail.jpg", jpeg, small)
+    yield Made("log", f"{stem}.json", "application/json", log)
+
+
 def _filename(name: str, container: Container) -> str:
     """Return what a browser saves the result as; the user's own name is data and may be anything."""
     last = PurePosixPath(name.replace("\\", "/")).name
@@ -263,6 +311,8 @@ def _summary(report: Report) -> dict[str, Any]:
     judges = [each for each in report.judgements if each.detector not in attacked]
     return {
         "variant": report.preset,
+        "width": report.output.width,
+        "height": report.output.height,
         "megapixels": report.input.width * report.input.height / 1e6,
         "faces": len(report.chosen),
         # who was not attacked never stands in one number with who was
