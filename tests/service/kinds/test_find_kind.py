@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.media.files_of import file_of, scene
 
 from deepguard import api
 from deepguard.errors import ImageTooLarge, UnreadableImage
@@ -48,8 +49,11 @@ def test_faces_are_told_from_left_to_right_with_who_sees_them(
 ) -> None:
     told: list[Progress] = []
     done = kinds.create("find", empty_shelf, CPU).run(work_of(tmp_path, two_faces, empty_shelf, told.append))
-    (made,) = done.made
+    made, preview = done.made
     assert (made.name, made.filename, made.media_type) == ("faces", "faces.json", "application/json")
+    assert (preview.name, preview.filename, preview.media_type) == ("preview", "preview.jpg", "image/jpeg")
+    with Image.open(io.BytesIO(preview.data)) as opened:
+        assert (opened.format, opened.size) == ("JPEG", (400, 180))
     body = json.loads(made.data)
     assert (body["width"], body["height"], body["detectors"]) == (400, 180, ["mtcnn"])
     assert [each["number"] for each in body["faces"]] == [1, 2]
@@ -88,6 +92,15 @@ def test_a_picture_without_faces_is_a_result(tmp_path: Path, empty_shelf: Shelf)
     done = kinds.create("find", empty_shelf, CPU).run(work_of(tmp_path, grass, empty_shelf))
     assert json.loads(done.made[0].data)["faces"] == []
     assert done.summary["faces"] == 0
+
+
+def test_the_preview_is_upright_and_small_whatever_the_container(tmp_path: Path, empty_shelf: Shelf) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    data = file_of(scene(60, 2000), "TIFF", exif=turned)
+    done = kinds.create("find", empty_shelf, CPU).run(work_of(tmp_path, data, empty_shelf))
+    with Image.open(io.BytesIO(done.made[1].data)) as opened:
+        assert (opened.format, opened.size) == ("JPEG", (38, 1280))
 
 
 def test_a_face_too_small_to_protect_is_marked(

@@ -12,12 +12,14 @@ import torch
 
 from deepguard import api
 from deepguard.media.read import decode
+from deepguard.media.shown import shown
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds
 from deepguard.service.loaded import missing, models
 from deepguard.types import Face
 from deepguard.weights.shelf import Shelf
 
 SCHEMA = "deepguard/faces/1"
+PREVIEW_SIDE, PREVIEW_QUALITY = 1280, 85
 
 
 class Find:
@@ -38,12 +40,12 @@ class Find:
             },
             presets=(),
             seconds={"": (0.5, 1.0)},
-            results=("faces",),
+            results=("faces", "preview"),
             missing=missing(shelf),
         )
 
     def run(self, work: Work) -> Done:
-        """Return the faces from left to right, counted as the option `faces` of protecting counts them."""
+        """Return the faces from left to right, counted as by the option `faces` of protecting, and a preview."""
         picture = decode(work.file.read_bytes(), name=work.name, limit=work.pixels)
         loaded = models(work.shelf, work.device)
         found = api.find(picture, loaded, work.watch)
@@ -54,9 +56,10 @@ class Find:
             "detectors": list(loaded.detectors),
             "faces": [_described(number, each) for number, each in enumerate(found, start=1)],
         }
-        made = Made("faces", "faces.json", "application/json", json.dumps(body, indent=2).encode())
+        faces = Made("faces", "faces.json", "application/json", json.dumps(body, indent=2).encode())
+        small = shown(picture, picture.images, quality=PREVIEW_QUALITY, longest=PREVIEW_SIDE)
         return Done(
-            (made,),
+            (faces, Made("preview", "preview.jpg", "image/jpeg", small)),
             {
                 "megapixels": picture.width * picture.height / 1e6,
                 "faces": len(found),
