@@ -76,6 +76,22 @@ def test_lists_are_narrowed_by_state_and_kind(me, owner, parts):
     assert me.get(shown["results"][0]["url"]).content == b"picture"
 
 
+def test_several_states_and_kinds_are_asked_for_at_once(me, owner, parts):
+    queued, done, failed = (put(parts, owner, each) for each in (State.QUEUED, State.DONE, State.FAILED))
+    found = put(parts, owner, kind="find")
+    other = put(parts, owner, kind="detect")
+    wanted = {
+        "state=queued&state=failed": {queued, failed, found, other},
+        "state=queued&state=failed&kind=protect": {queued, failed},
+        "state=done&state=done": {done},
+        "kind=find&kind=detect": {found, other},
+        "kind=find&kind=detect&kind=nothing&kind=": {found, other},
+        "kind=": {queued, done, failed, found, other},
+    }
+    listed = {query: me.get(f"{JOBS}?{query}").json()["jobs"] for query in wanted}
+    assert {query: {each["id"] for each in jobs} for query, jobs in listed.items()} == wanted
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -83,6 +99,10 @@ def test_lists_are_narrowed_by_state_and_kind(me, owner, parts):
         {"limit": 101},
         {"limit": "many"},
         {"state": "sleeping"},
+        {"state": ["done", "sleeping"]},
+        {"state": ["done"] * 8},
+        {"kind": ["find"] * 21},
+        {"kind": ["x" * 33]},
         {"cursor": "nothing"},
         {"cursor": "WzEsMl0="},
         {"cursor": "é"},

@@ -20,14 +20,25 @@ from deepguard.service.web.faults import Fault
 from deepguard.service.web.visible import IDENTIFIER
 
 MOST = 100
+MOST_KINDS = 20
 
 
 class Search(BaseModel):
     """Which jobs are wanted."""
 
     search: str = Field("", description="part of the file's name", examples=["holiday"], max_length=255)
-    state: State | None = Field(None, description="only jobs in this state", examples=["done"])
-    kind: str = Field("", description="only jobs of this kind", examples=["protect"], max_length=32)
+    state: list[State] = Field(
+        default_factory=list,
+        description="only jobs in this state; repeated, in any of them",
+        examples=[["done"]],
+        max_length=len(State),
+    )
+    kind: list[Annotated[str, Field(max_length=32)]] = Field(
+        default_factory=list,
+        description="only jobs of this kind; repeated, of any of them",
+        examples=[["protect"]],
+        max_length=MOST_KINDS,
+    )
     limit: Annotated[int, Field(ge=1, le=MOST)] = Field(20, description="most jobs of one page", examples=[20])
     cursor: str = Field("", description="`next` of the page before", max_length=200)
     all: bool = Field(False, description="the jobs of everybody; needs an admin's key")
@@ -56,10 +67,11 @@ def _wanted(search: Search) -> list[ColumnElement[bool]]:
     text = unicodedata.normalize("NFC", search.search).replace("\x00", "")
     if text:
         wanted.append(Job.name.icontains(text, autoescape=True))
-    if search.state is not None:
-        wanted.append(Job.state == search.state)
-    if search.kind:
-        wanted.append(Job.kind == search.kind.replace("\x00", ""))
+    if search.state:
+        wanted.append(Job.state.in_(search.state))
+    # an empty one has always stood for any
+    if kinds := [each.replace("\x00", "") for each in search.kind if each]:
+        wanted.append(Job.kind.in_(kinds))
     if search.cursor:
         created, job_id = _place(search.cursor)
         wanted.append(or_(Job.created < created, and_(Job.created == created, Job.id < job_id)))
