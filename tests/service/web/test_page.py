@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import io
 import re
 from pathlib import Path
 from typing import Any
@@ -11,73 +9,31 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from PIL import Image
 from sqlalchemy import select
 from tests.service.web.markup import Markup, words
+from tests.service.web.pages import (
+    ABILITY,
+    HOSTILE,
+    HTML,
+    KOREAN,
+    PRESETS,
+    TOKEN,
+    assert_only_our_scripts,
+    boot_of,
+    done,
+    employ,
+    enter,
+    give,
+    photo,
+)
 
-from deepguard.service import jobs, keys
 from deepguard.service.parts import Parts, open_parts
 from deepguard.service.settings import ServiceSettings
 from deepguard.service.states import State
-from deepguard.service.tables import Job, Result, Table, Upload, Visit, Worker, now
+from deepguard.service.tables import Job, Table, Upload, Worker
 from deepguard.service.web.access import COOKIE
 from deepguard.service.web.app import make_app
 from deepguard.service.web.words import LANGUAGES, Words
-
-HTML = {"Accept": "text/html,application/xhtml+xml", "Accept-Language": "en"}
-KOREAN = HTML | {"Accept-Language": "ko-KR,ko;q=0.9,en;q=0.5"}
-TOKEN = "a visitor's token"
-HOSTILE = '<script>alert("x")</script>.jpg'
-PRESETS = ("balanced", "strong", "small-faces", "brand-new")
-ABILITY = {
-    "name": "protect",
-    "summary": "protects",
-    "schema": {
-        "type": "object",
-        "properties": {"preset": {"enum": list(PRESETS), "default": "balanced"}},
-        "additionalProperties": False,
-    },
-    "presets": [{"name": name, "summary": f"about {name}", "options": {}} for name in PRESETS],
-    "seconds": {"": [8, 30]},
-    "results": ["picture"],
-    "missing": {},
-}
-
-
-def employ(parts: Parts) -> None:
-    with parts.database.writing() as session:
-        session.add(Worker(name="w", host="h", pid=1, version="1", abilities={"protect": ABILITY}))
-
-
-def enter(parts: Parts, client: httpx.Client) -> str:
-    """Make the browser a visit and return the owner that it is."""
-    with parts.database.writing() as session:
-        visit = Visit(id="00000000-0000-0000-0000-000000000001", token_hash=keys.hashed(TOKEN))
-        session.add(visit)
-    client.cookies.set(COOKIE, TOKEN)
-    return f"visit:{visit.id}"
-
-
-def give(parts: Parts, owner: str, state: State, **columns: Any) -> str:
-    """Write down a job in a state and return its id."""
-    later = now() + datetime.timedelta(hours=23)
-    upload = Upload(
-        id="00000000-0000-0000-0000-00000000000a", owner=owner, name=HOSTILE, container="JPEG", size=1, sha256="0",
-        created=now(), expires=later,
-    )  # fmt: skip
-    job = jobs.new_job(kind="protect", owner=owner, name=HOSTILE, upload_id=upload.id, options={}, expires=later)
-    job.id, job.state = "00000000-0000-0000-0000-00000000000b", state
-    for name, value in columns.items():
-        setattr(job, name, value)
-    with parts.database.writing() as session:
-        session.add_all([upload, job])
-    return job.id
-
-
-def photo() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (40, 30), "grey").save(file, "JPEG")
-    return file.getvalue()
 
 
 def test_the_form_shows_its_limits_before_a_file_is_chosen(parts: Parts, client: httpx.Client) -> None:
@@ -125,6 +81,44 @@ def test_a_picture_is_taken_without_scripts_and_leads_to_its_job(parts: Parts, c
         assert job.options == {"preset": "strong"}
         assert parts.store.holds(f"uploads/{job.upload_id}")
     assert parts.sender.check() == 1
+
+
+def sent(client: httpx.Client, once: str, file: bytes, preset: str = "strong") -> str:
+    """Where the browser is led that sends a drawn form."""
+    answer = client.post(
+        "/", data={"once": once, "preset": preset}, files={"file": ("a.jpg", file)}, headers=HTML,
+        follow_redirects=False,
+    )  # fmt: skip
+    assert answer.status_code == 303
+    return answer.headers["location"]
+
+
+def test_a_form_that_is_sent_twice_leads_to_the_same_job(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    enter(parts, client)
+    forms = [Markup(client.get("/", headers=HTML).text).all("input") for _ in range(2)]
+    once, other = (next(str(each["value"]) for each in form if each["name"] == "once") for form in forms)
+    assert len(once) >= 20
+    assert once != other
+    first = sent(client, once, photo())
+    assert sent(client, once, photo()) == first
+    with parts.database.reading() as session:
+        [upload] = session.scalars(select(Upload.id)).all()
+    assert [each.key for each in parts.store.everything()] == [f"uploads/{upload}"]
+    # the same form after the back button, with something else in it, is another wish
+    later = [
+        sent(client, once, photo(), "balanced"),
+        sent(client, once, photo() + b"more"),
+        sent(client, other, photo()),
+    ]
+    assert len({first, *later}) == 4
+
+
+def test_one_visitors_form_says_nothing_of_anothers_job(parts: Parts, client: httpx.Client) -> None:
+    employ(parts)
+    first = sent(client, "the same", photo())
+    client.cookies.clear()
+    assert sent(client, "the same", photo()) != first
 
 
 @pytest.mark.parametrize(
@@ -189,7 +183,8 @@ def test_every_state_has_a_page_in_both_languages(
 def test_a_file_name_is_text_and_never_markup(parts: Parts, client: httpx.Client) -> None:
     job_id = give(parts, enter(parts, client), State.RUNNING)
     page = client.get(f"/jobs/{job_id}", headers=HTML)
-    assert not Markup(page.text).all("script")
+    assert_only_our_scripts(page.text)
+    assert "alert" not in str(boot_of(page.text))
     assert "&lt;script&gt;" in page.text
     assert HOSTILE in words(page)
 
@@ -208,22 +203,6 @@ def test_progress_tells_the_share_each_detector_and_the_time_left(parts: Parts, 
     assert "checking the saved photo" in text
     assert re.search(r"retinaface \S+ still sees the face", text)
     assert re.search(r"mtcnn \S+ no longer sees it", text)
-
-
-def done(parts: Parts, owner: str, **summary: Any) -> str:
-    facts = {"variant": "balanced", "faces": 1, "detectors": 9, "found_before": 9, "found_after": 0}
-    job_id = give(parts, owner, State.DONE, ended=now(), summary=facts | summary)
-    with parts.database.writing() as session:
-        for place, name in enumerate(("picture", "comparison", "heatmap", "log")):
-            key = f"results/{job_id}/1/{name}"
-            parts.store.put(key, name.encode())
-            session.add(
-                Result(
-                    job_id=job_id, name=name, position=place, filename=f"{name}.bin", media_type="image/png",
-                    size=len(name), sha256="0" * 64, key=key,
-                )
-            )  # fmt: skip
-    return job_id
 
 
 def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, client: httpx.Client) -> None:
@@ -369,21 +348,24 @@ def test_nothing_of_the_page_needs_more_than_the_strict_policy_allows(parts: Par
     employ(parts)
     page = client.get("/", headers=HTML)
     policy = page.headers["content-security-policy"]
-    assert "default-src 'self'" in policy
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
     assert "unsafe" not in policy
     for text in (page.text, client.get(f"/jobs/{done(parts, enter(parts, client))}", headers=HTML).text):
         markup = Markup(text)
-        assert not markup.all("script")
+        assert_only_our_scripts(text)
         assert not markup.all("style")
         for _, attributes in markup.tags:
             assert not [name for name in attributes if name == "style" or name.startswith("on")]
         for attributes in [*markup.all("link"), *markup.all("img")]:
             assert str(attributes.get("href") or attributes.get("src")).startswith("/")
-    [sheet] = [str(each["href"]) for each in Markup(page.text).all("link") if each["rel"] == "stylesheet"]
-    style = client.get(sheet)
-    assert style.headers["content-type"].startswith("text/css")
-    assert "http" not in style.text
-    assert "max-age" in style.headers["cache-control"]
+    sheets = [str(each["href"]) for each in Markup(page.text).all("link") if each["rel"] == "stylesheet"]
+    assert len(sheets) >= 3
+    for style in map(client.get, sheets):
+        assert style.headers["content-type"].startswith("text/css")
+        assert "http" not in style.text
+        assert "@import" not in style.text
+        assert "immutable" in style.headers["cache-control"]
 
 
 def test_the_language_that_was_asked_for_stays(client: httpx.Client) -> None:

@@ -55,7 +55,7 @@ def test_every_error_that_can_happen_has_words_in_both_languages() -> None:
 
 
 def test_templates_use_only_words_that_exist() -> None:
-    folder = Path(__file__).parents[2] / "src" / "deepguard" / "service" / "web"
+    folder = Path(__file__).parents[3] / "src" / "deepguard" / "service" / "web"
     sources = [*(folder / "templates").glob("*.html"), folder / "page.py", folder / "screen.py"]
     used = {key for file in sources for key in re.findall(r'say\("([\w .-]+)"[,)]', file.read_text(encoding="utf-8"))}
     assert len(used) > 30

@@ -69,19 +69,28 @@ class Look(BaseModel):
     revision: int | None = Field(None, description="the newest revision that is known to you")
 
 
-def begin(request: Request, visitor: Visitor, kind: str, upload: Upload, options: Mapping[str, Any]) -> str:
+def begin(
+    request: Request, visitor: Visitor, kind: str, upload: Upload, options: Mapping[str, Any], once: str = ""
+) -> str:
     """Write down a job about an upload that came for it alone, send for a worker, and return the job's id.
 
     OptionError or Fault for what is wrong with the wish, and where a limit is reached: then the upload is removed. A
-    queue that is down is no fault: the job waits until housekeeping sends for it.
+    queue that is down is no fault: the job waits until housekeeping sends for it. Where the same visitor sent the same
+    file with the same options and the same `once` before, the new upload is removed and the first job's id returned.
     """
     parts: Parts = request.app.state.parts
+    wish = shapes.Wish(kind=kind, upload=upload.id, options=dict(options))
+    # what it is about, instead of the id that every upload has of its own
+    same = wish.model_copy(update={"upload": upload.sha256})
+    key = f"{once} {_hash_of(same)}" if once else None
     try:
-        wish = shapes.Wish(kind=kind, upload=upload.id, options=dict(options))
-        return _create(parts, visitor, wish, None, request.state.request_id)[0].id
+        job, replayed = _create(parts, visitor, wish, key, request.state.request_id, _hash_of(same))
     except BaseException:
         uploads.remove(parts, upload)
         raise
+    if replayed:
+        uploads.remove(parts, upload)
+    return job.id
 
 
 @router.post("/jobs", status_code=201, responses=_NEW | shapes.problems(404, 409, 410, 507), summary="Ask for a job")
@@ -89,7 +98,7 @@ def start(
     wish: shapes.Wish, request: Request, parts: Open, visitor: Owner, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Have a worker do something with an upload."""
-    job, replayed = _create(parts, visitor, wish, idempotency_key, request.state.request_id)
+    job, replayed = _create(parts, visitor, wish, idempotency_key, request.state.request_id, _hash_of(wish))
     headers = {"Location": addresses.job_of(request, job.id)}
     if replayed:
         headers["Idempotent-Replay"] = "true"
@@ -193,11 +202,12 @@ def megapixels_of(upload: Upload) -> float | None:
     return upload.width * upload.height / 1e6 if upload.width and upload.height else None
 
 
-def _create(parts: Parts, visitor: Visitor, wish: shapes.Wish, key: str | None, request_id: str) -> tuple[Job, bool]:
-    """Return a job, and whether it was made before under the same key."""
+def _create(
+    parts: Parts, visitor: Visitor, wish: shapes.Wish, key: str | None, request_id: str, asked: str
+) -> tuple[Job, bool]:
+    """Return a job, and whether it was made before under the same key; `asked` says whether the wish is the same."""
     # hashed: some databases take capital letters and final spaces for the same
     hidden = None if key is None else hashlib.sha256(key.encode()).hexdigest()
-    asked = hashlib.sha256(json.dumps(wish.model_dump(), sort_keys=True).encode()).hexdigest()
     for left in reversed(range(TRIES)):
         try:
             with parts.database.writing() as session:
@@ -213,6 +223,10 @@ def _create(parts: Parts, visitor: Visitor, wish: shapes.Wish, key: str | None, 
             parts.sender.wake(job.id)
             return job, False
     raise AssertionError
+
+
+def _hash_of(wish: shapes.Wish) -> str:
+    return hashlib.sha256(json.dumps(wish.model_dump(), sort_keys=True).encode()).hexdigest()
 
 
 def _earlier(session: Session, visitor: Visitor, idempotency_key: str | None, request_hash: str) -> Job | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -28,7 +29,10 @@ from deepguard.service.web.visible import readable_job
 from deepguard.service.web.words import Words
 
 KIND = "protect"
-FIELDS: Mapping[str, str] = MappingProxyType({"preset": "name of the preset"})
+ONCE = "once"
+FIELDS: Mapping[str, str] = MappingProxyType(
+    {"preset": "name of the preset", ONCE: "drawn with the form, so that sending it twice makes one job"}
+)
 ACCEPTED = "image/jpeg,image/png,image/webp,image/tiff,image/bmp,image/heic,image/heif,.heic,.heif,.tif,.tiff,.bmp"
 WAIT_SECONDS = 5
 WATCH_SECONDS = 2
@@ -70,6 +74,7 @@ def start(request: Request, parts: Open, visitor: Reader, removed: bool = False)
         limits=_limits(say, parts.settings),
         accept=ACCEPTED,
         removed=removed,
+        once=secrets.token_urlsafe(16),
     )
 
 
@@ -79,7 +84,8 @@ async def send(request: Request, parts: Open, visitor: Owner) -> Response:
     schema = await run_in_threadpool(catalogue.schema_of, parts, KIND)
     form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
     upload = await uploads.receive(parts, visitor, form, lambda whole: check_options(schema, _options(whole)))
-    job_id = await run_in_threadpool(jobs.begin, request, visitor, KIND, upload, _options(form))
+    once = form.fields.get(ONCE, "")
+    job_id = await run_in_threadpool(jobs.begin, request, visitor, KIND, upload, _options(form), once)
     return _to(request, f"/jobs/{job_id}")
 
 
