@@ -15,7 +15,7 @@ from deepguard.service import jobs
 from deepguard.service.database import Database
 from deepguard.service.jobs import Claim, Ending, JobGone, WrongState
 from deepguard.service.states import ACTIVE, NEXT, State
-from deepguard.service.tables import Job, Outcome, Table, identifier, now
+from deepguard.service.tables import Job, Outcome, Table, Worker, identifier, now
 
 
 def lite(folder: Path) -> Database:
@@ -270,3 +270,24 @@ def test_seconds_are_never_negative():
     moment = now()
     assert jobs.seconds_between(moment, None) == jobs.seconds_between(None, moment) == 0
     assert jobs.seconds_between(moment, moment.replace(year=moment.year - 1)) == 0
+
+
+@pytest.mark.parametrize(
+    ("worker", "summary", "guess"),
+    [
+        ("ours", {"megapixels": 4.0}, 18.0 * (0.5 + 0.5 / 2)),
+        ("ours", {}, None),
+        ("somebody else", {"megapixels": 4.0}, None),
+    ],
+)
+def test_an_outcome_knows_what_one_could_expect_of_its_options_and_its_worker(
+    database: Database, worker: str, summary: dict[str, float], guess: float | None
+) -> None:
+    ability = {"schema": {}, "seconds": {"": [10.0, 2.0]}, "still": 0.5, "grows": {"steps": {"": 40}}}
+    with database.writing() as session:
+        session.add(Worker(name=worker, host="h", pid=1, version="1", abilities={"protect": ability}))
+    job_id = add(database, State.RUNNING, options={"steps": 20})
+    with database.writing() as session:
+        jobs.end(session, Claim(job_id, 1, "ours"), Ending(State.DONE, summary=summary, results=[result(job_id)]))
+    with database.reading() as session:
+        assert session.scalar(select(Outcome.guess)) == guess

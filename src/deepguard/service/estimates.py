@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from deepguard.service.figures import live_workers
+from deepguard.service.guesses import first_guess, variant_of
 from deepguard.service.jobs import seconds_between
 from deepguard.service.states import State
 from deepguard.service.tables import Job, Outcome, now
@@ -37,33 +38,25 @@ def estimate(
 ) -> Estimate:
     """Return how long work takes: the first guess, corrected by how wrong it was in the last jobs like it.
 
-    The correction is the median of seconds / guess: part of the work grows with the picture and part does not, and
-    only the guess knows both. `ability` is what workers published of the kind (see `kinds.roles.Ability`), as JSON.
+    The correction is the median of seconds / guess, each of the guess at that time: only the guess knows the picture's
+    size, the user's own options and the weights that were here. `ability` is what workers published of the kind.
     """
-    size = megapixels if megapixels is not None else MEGAPIXELS
-    variant = variant_of(ability, options)
+    guess = first_guess(ability, options, megapixels if megapixels is not None else MEGAPIXELS)
     seen = (
-        select(Outcome.seconds, Outcome.megapixels)
+        select(Outcome.seconds / Outcome.guess)
         .where(
             Outcome.kind == ability["name"],
-            Outcome.variant == variant,
+            Outcome.variant == variant_of(ability, options),
             Outcome.state == State.DONE,
-            Outcome.megapixels > 0,
+            Outcome.guess > 0,
         )
         .order_by(Outcome.ended.desc())
         .limit(SAMPLES)
     )
-    guess = _guess(ability["seconds"], variant)
-    wrong = [took / guess(pixels) for took, pixels in session.execute(seen) if pixels and guess(pixels) > 0]
+    wrong = session.scalars(seen).all()
     if len(wrong) >= ENOUGH:
-        return Estimate(statistics.median(wrong) * guess(size), len(wrong))
-    return Estimate(guess(size), 0)
-
-
-def variant_of(ability: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    """Return the preset that options stand on, "" where the kind has none."""
-    preset = ability["schema"].get("properties", {}).get("preset", {})
-    return str(options.get("preset") or preset.get("default") or "")
+        return Estimate(statistics.median(wrong) * guess, len(wrong))
+    return Estimate(guess, 0)
 
 
 def waiting_seconds(session: Session) -> float:
@@ -81,10 +74,3 @@ def waiting_seconds(session: Session) -> float:
 def _left(running: Iterable[Row[float | None, datetime.datetime | None]]) -> Iterable[float]:
     moment = now()
     return (max(0.0, (seconds or 0.0) - seconds_between(started, moment)) for seconds, started in running)
-
-
-def _guess(seconds: Mapping[str, Any], variant: str) -> Callable[[float], float]:
-    """Return the first guess: megapixels -> seconds."""
-    known: Sequence[float] = seconds.get(variant) or seconds.get("") or next(iter(seconds.values()), (0.0, 0.0))
-    fixed, each = known
-    return lambda megapixels: float(fixed) + float(each) * megapixels

@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
 from deepguard.service.database import changed
+from deepguard.service.guesses import first_guess
 from deepguard.service.states import ACTIVE, State, sources
-from deepguard.service.tables import Job, Outcome, Result, now
+from deepguard.service.tables import Job, Outcome, Result, Worker, now
 
 LOST = "worker_lost"
 
@@ -220,7 +221,16 @@ def _note(session: Session, job_id: str) -> None:
             megapixels=facts.get("megapixels"),
             waited=seconds_between(job.queued, job.started or job.ended),
             seconds=seconds_between(job.started, job.ended),
+            guess=_guess(session, job),
             found_before=facts.get("found_before"),
             found_after=facts.get("found_after"),
         )
     )
+
+
+def _guess(session: Session, job: Job) -> float | None:
+    """Return the seconds that a job which is over could be expected to take on its worker; None where unknown."""
+    worker = session.get(Worker, job.worker)
+    ability = worker.abilities.get(job.kind) if worker else None
+    megapixels = job.summary.get("megapixels")
+    return first_guess(ability, job.options, megapixels) if ability and megapixels else None

@@ -196,7 +196,10 @@ class Quota(Table):
 
 
 class Outcome(Table):
-    """How one job ended, without a name or an owner: what statistics and metrics are made from."""
+    """How one job ended, without a name or an owner: what statistics, metrics and estimates are made from.
+
+    `guess` is the first guess at its seconds, made with what its worker could do; null where that is not known.
+    """
 
     __tablename__ = "outcomes"
     __table_args__ = (Index("outcomes_of_kind", "kind", "variant", "ended"),)
@@ -209,6 +212,7 @@ class Outcome(Table):
     megapixels: Mapped[float | None] = mapped_column(Float)
     waited: Mapped[float] = mapped_column(Float, default=0.0)
     seconds: Mapped[float] = mapped_column(Float, default=0.0)
+    guess: Mapped[float | None] = mapped_column(Float)
     found_before: Mapped[int | None]
     found_after: Mapped[int | None]
 

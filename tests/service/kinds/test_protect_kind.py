@@ -102,6 +102,14 @@ def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(abili
     assert ability.results == ("picture", "view", "before", "comparison", "heatmap", "thumbnail", "log")
 
 
+def test_the_first_guess_is_one_for_the_detectors_that_are_here(ability: Ability) -> None:
+    # of nine MTCNN alone: a fifth that stays, and a ninth of the rest
+    share = 0.2 + 0.8 / 9
+    assert ability.seconds["balanced"] == pytest.approx((33.0 * share, 2.7 * share))
+    assert ability.still == pytest.approx(0.2 / share)
+    assert ability.grows == {"steps": {"balanced": 50, "strong": 70, "small-faces": 50}, "detectors": {"": 1}}
+
+
 @pytest.mark.parametrize(
     "options",
     [

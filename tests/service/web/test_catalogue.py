@@ -20,8 +20,8 @@ PATHS = ("kinds", "kinds/protect", "models", "limits", "version")
 
 
 def happened(parts: Parts, *seconds: float, **columns: object) -> None:
-    """Let jobs of 4 megapixels have ended, the first the longest ago; the first guess for them is 18 seconds."""
-    values = {"kind": "protect", "state": State.DONE, "variant": "balanced", "megapixels": 4.0} | columns
+    """Let jobs have ended, the first the longest ago; the first guess for them was 18 seconds."""
+    values = {"kind": "protect", "state": State.DONE, "variant": "balanced", "guess": 18.0} | columns
     with parts.database.writing() as session:
         for age, took in enumerate(reversed(seconds)):
             ended = now() - datetime.timedelta(seconds=age)
@@ -147,9 +147,22 @@ def test_only_the_last_fifty_count(any_parts):
     assert unknown.seconds == (10.0 + 2.0 * estimates.MEGAPIXELS) / 2
 
 
+def test_an_estimate_follows_the_users_own_options(me, parts):
+    protect = ABILITIES["protect"] | {"still": 0.2, "grows": {"steps": {"": 40, "strong": 80}, "detectors": {"": 2}}}
+    report(parts, "newer", abilities=ABILITIES | {"protect": protect})
+    assert asked(me, parts)["seconds"] == pytest.approx(14.0)
+    assert asked(me, parts, steps=20)["seconds"] == pytest.approx(14.0 * (0.2 + 0.8 / 2))
+    assert asked(me, parts, steps=80)["seconds"] == pytest.approx(14.0 * (0.2 + 0.8 * 2))
+    assert asked(me, parts, preset="strong", steps=80)["seconds"] == pytest.approx(28.0)
+    assert asked(me, parts, detectors=["mtcnn"])["seconds"] == pytest.approx(14.0 * (0.2 + 0.8 / 2))
+    assert asked(me, parts, detectors=["mtcnn"], steps=20)["seconds"] == pytest.approx(14.0 * (0.2 + 0.8 / 4))
+    happened(parts, 36.0, 36.0, 36.0)
+    assert asked(me, parts, steps=20)["seconds"] == pytest.approx(2 * 14.0 * (0.2 + 0.8 / 2))
+
+
 @pytest.mark.parametrize(
     "columns",
-    [{"kind": "find"}, {"variant": "strong"}, {"state": State.FAILED}, {"megapixels": None}, {"megapixels": 0.0}],
+    [{"kind": "find"}, {"variant": "strong"}, {"state": State.FAILED}, {"guess": None}, {"guess": 0.0}],
 )
 def test_what_was_something_else_is_no_experience(me, parts, columns):
     happened(parts, 1.0, 1.0, 1.0, **columns)

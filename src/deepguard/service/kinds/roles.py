@@ -29,6 +29,9 @@ class Ability:
             where it has one, a default.
         presets: the named sets of options, each with `name`, `summary`, `options`.
         seconds: preset or "" -> (seconds, seconds per megapixel): a first guess until there is experience here.
+        still: the share of those seconds, in [0, 1], that does not grow with the options of `grows`.
+        grows: option -> preset or "" -> the amount for which `seconds` holds; the rest of the seconds is proportional
+            to every one of them. The amount of a list is its length.
         results: the names of the files that a job makes, the most important first.
         missing: what would take part if its weights were here, each with the command that brings it.
     """
@@ -40,6 +43,8 @@ class Ability:
     seconds: Mapping[str, tuple[float, float]]
     results: tuple[str, ...]
     missing: Mapping[str, str]
+    still: float = 1.0
+    grows: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
