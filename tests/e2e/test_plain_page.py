@@ -1,174 +1,145 @@
-"""The plain page in a real Chromium, without scripts: choose a photo, send it, see what came of it."""
+"""The page where scripts do not run: choose a photo, send it, see what came of it; and what says that it needs them."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
-from sqlalchemy import select, update
-from tests.e2e.browser import Tab, browsing, program
-from tests.service.web.serving import serving
+from playwright.sync_api import Page, expect
+from tests.e2e.chromium import WIDTHS, Windows, looks_right
+from tests.e2e.stage import DETECTORS, Guest, Stage
 
-from deepguard.service.parts import Parts, open_parts
-from deepguard.service.settings import ServiceSettings
-from deepguard.service.states import State
-from deepguard.service.tables import Job, Result, Table, Worker, now
-from deepguard.service.web.app import make_app
-
-WIDTHS = (360, 768, 1280)
-DETECTORS = ("retinaface", "yolo5face", "s3fd", "dsfd", "pyramidbox", "scrfd", "yunet", "ultralight", "mtcnn")
-ABILITY = {
-    "name": "protect",
-    "summary": "protects",
-    "schema": {"type": "object", "properties": {"preset": {"default": "balanced"}}, "additionalProperties": False},
-    "presets": [{"name": name, "summary": "", "options": {}} for name in ("balanced", "strong", "small-faces")],
-    "seconds": {"": [8, 30]},
-    "results": ["picture"],
-    "missing": {},
-}
-
-pytestmark = pytest.mark.skipif(program() is None, reason="Chromium is not here")
+ABOUT_FOUR_SECONDS = 8_000
 
 
-@pytest.fixture(scope="module")
-def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
-    """Open parts with a worker that has reported, and does nothing."""
-    made = open_parts(ServiceSettings(home=tmp_path_factory.mktemp("home"), _env_file=None))
-    Table.metadata.create_all(made.database.engine)
-    with made.database.writing() as session:
-        session.add(Worker(name="w", host="h", pid=1, version="1", abilities={"protect": ABILITY}))
-    yield made
-    made.database.close()
+def plain(windows: Windows, stage: Stage, guest: Guest | None = None, **more: Any) -> Page:
+    """A window in which no script runs."""
+    return windows.open(stage.address, guest, scripts=False, **more)
 
 
-@pytest.fixture(scope="module")
-def address(parts: Parts) -> Iterator[str]:
-    """Where the service answers."""
-    with serving(make_app(parts)) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
-@pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    """A browser's tab in which no script runs."""
-    with browsing(tmp_path_factory.mktemp("browser")) as lent:
-        lent.without_scripts()
-        yield lent
-
-
-def looks_right(tab: Tab, width: int) -> None:
-    """Nothing reaches out of the window, everything to press is large enough for a thumb, and nothing was refused."""
-    assert tab.value("document.documentElement.scrollWidth") <= width
-    small = (
-        "[...document.querySelectorAll('button, a.button')].filter(e => e.getBoundingClientRect().height < 44).length"
-    )
-    assert tab.value(small) == 0
-    broken = "[...document.images].filter(e => e.complete && e.loading != 'lazy' && e.naturalWidth == 0).length"
-    assert tab.value(broken) == 0
-    assert tab.complaints() == []
-
-
-def sent(tab: Tab, address: str, folder: Path) -> str:
+def sent(page: Page, folder: Path) -> str:
     """Send a photo through the form and return the job's id."""
     photo = folder / "할머니 생신.jpg"
     Image.new("RGB", (640, 480), "grey").save(photo, "JPEG")
-    tab.open(f"{address}/?lang=ko")
-    tab.choose("input[type=file]", photo)
-    tab.press("input[value=strong]", follows=False)
-    tab.press("form button")
-    return str(tab.value("location.pathname")).rpartition("/")[2]
+    page.goto("/")
+    page.locator("input[type=file]").set_input_files(photo)
+    page.locator("input[value=strong]").check()
+    page.get_by_role("button", name="보호하기").click()
+    page.wait_for_url("**/jobs/*")
+    return page.url.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("language", ["ko", "en"])
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("dark", [False, True])
 def test_the_form_fits_every_window_in_both_languages_and_themes(
-    tab: Tab, address: str, language: str, width: int, dark: bool
+    windows: Windows, stage: Stage, language: str, width: int, dark: bool
 ) -> None:
-    tab.resize(width, dark=dark)
-    tab.open(f"{address}/?lang={language}")
-    assert tab.value("document.documentElement.lang") == language
-    looks_right(tab, width)
+    page = plain(windows, stage, width=width, language=language, dark=dark)
+    page.goto("/")
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    looks_right(page)
     # the first screen is already the work
-    assert tab.value("document.querySelector('input[type=file]').getBoundingClientRect().bottom") < 900
+    box = page.locator("input[type=file]").bounding_box()
+    assert box is not None
+    assert box["y"] + box["height"] < 900
 
 
-def test_a_photo_is_sent_watched_and_cancelled_without_scripts(
-    tab: Tab, address: str, parts: Parts, tmp_path: Path
-) -> None:
-    tab.resize(360)
-    job_id = sent(tab, address, tmp_path)
-    looks_right(tab, 360)
-    assert "차례를 기다려요" in tab.value("document.body.innerText")
-    assert "할머니 생신.jpg" in tab.value("document.body.innerText")
-    progress = {"stage": "protect", "done": 3, "total": 10, "share": 0.3, "seconds_left": 20.0}
-    detectors = {name: place % 2 == 0 for place, name in enumerate(DETECTORS)}
-    with parts.database.writing() as session:
-        change = {"state": State.RUNNING, "attempt": 1, "progress": progress | {"detectors": detectors}}
-        session.execute(update(Job).where(Job.id == job_id).values(**change))
+def test_a_photo_is_sent_watched_and_cancelled_without_scripts(windows: Windows, stage: Stage, tmp_path: Path) -> None:
+    page = plain(windows, stage, width=360, language="ko")
+    job_id = sent(page, tmp_path)
+    looks_right(page)
+    expect(page.get_by_role("heading", level=1)).to_have_text("차례를 기다려요")
+    expect(page.locator("main")).to_contain_text("할머니 생신.jpg")
+    stage.move(job_id, detectors={name: place % 2 == 0 for place, name in enumerate(DETECTORS)})
     # the page refreshes itself
-    tab.until("document.body.innerText.includes('이제 못 찾아요')")
-    assert tab.value("document.querySelector('progress').value") == 30
-    assert tab.value("document.querySelectorAll('tr').length") == len(DETECTORS)
-    looks_right(tab, 360)
-    with parts.database.reading() as session:
-        assert session.scalars(select(Job.options).where(Job.id == job_id)).one() == {"preset": "strong"}
-    tab.press("form button")
-    assert "멈추고 있어요" in tab.value("document.body.innerText")
-
-
-def finish(parts: Parts, job_id: str) -> None:
-    """End a job with results, as a worker would."""
-    file = io.BytesIO()
-    Image.new("RGB", (1200, 600), "grey").save(file, "PNG")
-    facts = {"variant": "strong", "faces": 1, "detectors": 9, "found_before": 9, "found_after": 0, "ssim": 0.97}
-    with parts.database.writing() as session:
-        change = {"state": State.DONE, "ended": now(), "summary": facts | {"found_posted": {"instagram": 1}}}
-        session.execute(update(Job).where(Job.id == job_id).values(**change))
-        for place, name in enumerate(("picture", "comparison", "heatmap", "log")):
-            key = f"results/{job_id}/1/{name}"
-            parts.store.put(key, file.getvalue())
-            columns: dict[str, Any] = {"filename": f"{name}.png", "media_type": "image/png", "sha256": "0" * 64}
-            size = len(file.getvalue())
-            session.add(Result(job_id=job_id, name=name, position=place, size=size, key=key, **columns))
+    expect(page.get_by_text("이제 못 찾아요").first).to_be_visible()
+    expect(page.locator("progress")).to_have_attribute("value", "30")
+    expect(page.locator("tr")).to_have_count(len(DETECTORS))
+    looks_right(page)
+    assert stage.row(job_id).options == {"preset": "strong"}
+    page.get_by_role("button", name="취소").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("멈추고 있어요")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_result_shows_its_pictures_and_is_deleted_by_a_button(
-    tab: Tab, address: str, parts: Parts, tmp_path: Path, width: int
-) -> None:
-    tab.resize(width)
-    job_id = sent(tab, address, tmp_path)
-    finish(parts, job_id)
+def test_a_result_shows_its_pictures_and_is_deleted_by_a_button(windows: Windows, stage: Stage, width: int) -> None:
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    stage.finish(job_id)
+    page = plain(windows, stage, guest, width=width)
     for language, sentence in (("ko", "안전을 보장하지 않아요"), ("en", "no guarantee of safety")):
-        tab.open(f"{address}/jobs/{job_id}?lang={language}")
-        looks_right(tab, width)
-        assert sentence in tab.value("document.body.innerText")
-        assert tab.value("document.querySelector('figure img').naturalWidth") == 1200
-        assert tab.value("document.querySelector('figure img').clientWidth") <= width
-    tab.press("button.danger")
-    assert "removed" in tab.value("document.querySelector('[role=status]').innerText")
+        page.goto(f"/jobs/{job_id}?lang={language}")
+        looks_right(page)
+        expect(page.locator("main")).to_contain_text(sentence)
+        assert page.evaluate("document.querySelector('figure img').naturalWidth") > 500
+        assert page.evaluate("document.querySelector('figure img').clientWidth") <= width
+    page.get_by_role("button", name="Delete now").click()
+    expect(page.get_by_role("status")).to_contain_text("removed")
 
 
-def test_a_page_that_is_not_there_says_so_and_leads_back(tab: Tab, address: str) -> None:
-    tab.resize(360)
-    tab.open(f"{address}/jobs/nothing?lang=en")
-    assert "There is nothing here" in tab.value("document.body.innerText")
-    tab.press("main a.button")
-    assert tab.value("location.pathname") == "/"
+def test_a_page_that_is_not_there_says_so_and_leads_back(windows: Windows, stage: Stage) -> None:
+    windows.expect("404")
+    page = plain(windows, stage, width=360)
+    page.goto("/jobs/nothing")
+    expect(page.locator("main")).to_contain_text("There is nothing here")
+    page.get_by_role("link", name="Back to the start").click()
+    expect(page).to_have_url(re.compile("/$"))
 
 
-def test_the_form_is_done_by_keyboard_alone(tab: Tab, address: str) -> None:
-    tab.resize(360)
-    tab.open(f"{address}/?lang=en")
+def test_the_form_is_done_by_keyboard_alone(windows: Windows, stage: Stage) -> None:
+    page = plain(windows, stage, width=360)
+    page.goto("/")
     order = []
-    for _ in range(6):
-        tab.key("Tab")
-        order.append(tab.value("[document.activeElement.tagName, document.activeElement.type || ''].join(' ').trim()"))
+    while not order or order[-1] != "BUTTON submit":
+        assert len(order) < 20
+        page.keyboard.press("Tab")
+        order.append(page.evaluate("(({tagName, type}) => `${tagName} ${type || ''}`.trim())(document.activeElement)"))
         # whatever has the focus shows it
-        assert tab.value("getComputedStyle(document.activeElement).outlineStyle") != "none"
-    assert order == ["A", "A", "A", "INPUT file", "INPUT radio", "BUTTON submit"]
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+    links = len(order) - 3
+    assert order == ["A"] * links + ["INPUT file", "INPUT radio", "BUTTON submit"]
+    # the skip link, the name, a tab at least, and the language
+    assert links >= 4
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("path", ["/archive", "/statistics"])
+def test_what_only_scripts_draw_says_so_and_leads_to_what_works(
+    windows: Windows, stage: Stage, path: str, language: str
+) -> None:
+    page = plain(windows, stage, width=360, language=language)
+    page.goto(path)
+    heading = {"ko": "이 화면은 스크립트가 있어야 열려요", "en": "This page needs scripts"}[language]
+    expect(page.get_by_role("heading", level=1)).to_have_text(heading)
+    looks_right(page)
+    page.locator("main a.button").click()
+    expect(page.locator("input[type=file]")).to_be_visible()
+
+
+@pytest.mark.parametrize("missing", ["**/*.js", "**/words.*.json"])
+def test_scripts_that_do_not_arrive_leave_the_plain_page(windows: Windows, stage: Stage, missing: str) -> None:
+    windows.expect("ERR_FAILED", "Failed to fetch", "preloaded")
+    page = windows.open(stage.address)
+    page.route(missing, lambda route: route.abort())
+    page.goto("/")
+    expect(page.get_by_role("button", name="Protect it")).to_be_visible(timeout=ABOUT_FOUR_SECONDS)
+    expect(page.get_by_role("heading", level=1)).to_have_text("Keep the faces in your photo out of deepfakes")
+    assert page.locator("html[data-ready]").count() == 0
+    looks_right(page)
+
+
+def test_the_plain_page_is_unseen_while_scripts_are_on_their_way(windows: Windows, stage: Stage) -> None:
+    page = windows.open(stage.address)
+    held = []
+    page.route("**/app.js", lambda route: held.append(route))  # noqa: PLW0108 - the driver takes no builtin
+    page.goto("/", wait_until="commit")
+    page.wait_for_function("[...document.querySelectorAll('link[rel=stylesheet]')].every((each) => each.sheet)")
+    page.wait_for_selector("input[type=file]", state="attached")
+    assert not page.get_by_role("button", name="Protect it").is_visible()
+    held[0].continue_()
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert page.locator(".plain").count() == 0
