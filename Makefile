@@ -35,7 +35,7 @@ check: setup types
 types:
 	@if command -v npm >/dev/null; then set -e; \
 	  test -x out/types/node_modules/.bin/tsc || npm install --silent --no-save --no-package-lock --prefix out/types $(TYPESCRIPT); \
-	  out/types/node_modules/.bin/tsc -p tsconfig.json; \
+	  for each in tsconfig.json tsconfig.worker.json; do out/types/node_modules/.bin/tsc -p $$each; done; \
 	else echo "types: npm is not here, so the page's scripts are not type-checked" >&2; fi
 
 bench: setup

@@ -28,6 +28,7 @@ ROUTERS: tuple[str, ...] = (
     "metrics",
     "docs",
     "assets",
+    "shell",
     "page",
 )
 """Modules below `web` that have a `router`; their paths are below `API` unless they are the page or the probes.

@@ -128,6 +128,19 @@ def delete(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> Res
     return _moved(request, job_id, lambda: jobs.delete(job_id, parts, visitor), "/?removed=true")
 
 
+@router.get("/help")
+def help_page(request: Request, parts: Open, visitor: Reader) -> Response:
+    """Say what it does, what it does not do, and what it is tested against here."""
+    models = catalogue.list_models(parts, visitor).models
+    return draw(
+        request,
+        "help.html",
+        stays=True,
+        keeps=words_of(request).duration(parts.settings.keep_hours * 3600),
+        detectors=[each for each in models if each.role == "detector"],
+    )
+
+
 def _needs_scripts(request: Request) -> Response:
     """Show a view that only scripts draw, where none run."""
     return draw(request, "scripts.html")

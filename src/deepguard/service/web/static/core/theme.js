@@ -10,13 +10,23 @@ export function install() {
   const button = document.getElementById('theme');
   if (!button) return;
   button.hidden = false;
+  const kept = /deepguard_theme=(light|dark)/.exec(document.cookie)?.[1];
+  // a page that the browser has kept knows of no cookie
+  if (kept) document.documentElement.setAttribute('data-theme', kept);
   name(button);
   button.addEventListener('click', () => {
     const theme = dark() ? 'light' : 'dark';
     document.documentElement.setAttribute('data-theme', theme);
     document.cookie = `deepguard_theme=${theme}; path=${boot.root || '/'}; max-age=${YEAR}; samesite=lax`;
     name(button);
+    paint();
   });
+}
+
+/** Give the browser's own frame the page's colour. */
+function paint() {
+  const paper = getComputedStyle(document.documentElement).getPropertyValue('--paper').trim();
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.setAttribute('content', paper);
 }
 
 function dark() {

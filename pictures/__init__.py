@@ -1,0 +1,1 @@
+"""The project's pictures, made by scripts: `python -m pictures` says which."""
