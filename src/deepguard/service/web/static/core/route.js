@@ -35,6 +35,15 @@ export function go(path, options = {}) {
 }
 
 /**
+ * Keep in the address what is shown now, so that a reload and the browser's buttons find it again.
+ * @param {URLSearchParams} query
+ */
+export function keep(query) {
+  history.replaceState(history.state, '', location.pathname + (query.size ? `?${query}` : ''));
+  translate();
+}
+
+/**
  * Return the view for a path and what the gaps in the view's own path hold.
  * @param {string} path without the prefix
  */
@@ -122,6 +131,11 @@ function mark(path) {
     if (link.getAttribute('data-path') === path) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
+  translate();
+}
+
+/** Let the link to the other language lead to what is shown now. */
+function translate() {
   const other = document.querySelector('.bar .language');
   const query = new URLSearchParams(location.search);
   query.set('lang', other?.getAttribute('hreflang') ?? '');
