@@ -1,0 +1,134 @@
+/** What was reached, in plain words; only what was measured. */
+
+import { h, icon } from '../../core/dom.js';
+import { known, list, say } from '../../core/words.js';
+import { judgementsOf, tally, versionsOf } from './result-log.js';
+
+/** @type {Array<[RegExp, (count: number) => string]>} */
+const TOLD = [
+  [/^(\d+) of the faces are smaller than/, (count) => say('result.small', { count })],
+  [/^(\d+) of the faces in the photo were blurred/, (count) => say('result.blurred', { count })],
+];
+
+/**
+ * Return the sentences, the most important first.
+ * @param {import('../../core/types.js').Job} job
+ * @param {import('./result-log.js').Log | null} log
+ * @returns {string[]}
+ */
+export function sentences(job, log) {
+  const { summary } = job;
+  const missing = summary.missing?.length ? [say('result.missing', { names: list(summary.missing) })] : [];
+  if (typeof summary.found_before !== 'number') return missing;
+  const said = (summary.faces ?? 1) === 1 ? ofOne(summary, log) : ofMany(summary, log);
+  return [...said, ...missing];
+}
+
+/**
+ * Return the name of a way of posting.
+ * @param {string} name
+ */
+export function placeName(name) {
+  return known(`posting.${name}`) ? say(`posting.${name}`) : name;
+}
+
+/**
+ * Return what a user should know of the file, or null.
+ * @param {import('../../core/types.js').Job} job
+ * @param {import('./result-log.js').Log | null} log
+ */
+export function notes(job, log) {
+  const all = /** @type {string[]} */ (job.summary.notes ?? []);
+  const told = all.map((note) => [note, ...TOLD.flatMap(([pattern, tell]) => {
+    const found = pattern.exec(note);
+    return found ? [tell(Number(found[1]))] : [];
+  })]);
+  const ours = told.flatMap((each) => each.slice(1));
+  if (log && Object.values(log.filters ?? {}).some(Boolean)) ours.push(say('result.filtered'));
+  // written by the program, in English
+  const others = told.filter((each) => each.length === 1).map(([note]) => h('p.quiet', { lang: 'en' }, note));
+  return [
+    ours.map((text) => h('p.result-note', null, icon('warning'), h('span', null, text))),
+    others.length ? h('details', null, h('summary', null, say('result.also')), h('div', null, others)) : null,
+  ];
+}
+
+/**
+ * @param {Record<string, any>} summary
+ * @param {import('./result-log.js').Log | null} log
+ */
+function ofOne(summary, log) {
+  const attacked = log ? judgementsOf(log, true) : null;
+  const { before, found, retry } = attacked ? tally(attacked) : rough(summary);
+  if (!before) return [say('result.hidden.before')];
+  const hidden = before - found;
+  const said = [hidden ? say('result.said', { count: before, hidden }) : say('result.hidden.none', { before })];
+  if (hidden) {
+    const places = attacked && log ? versionsOf(log).slice(1) : Object.keys(summary.found_posted ?? {});
+    said.push(...posted(places, (place) => {
+      const there = attacked ? tally(attacked, place).found : summary.found_posted[place];
+      return Math.max(0, before - there);
+    }));
+  }
+  const blind = summary.detectors - before;
+  if (blind > 0) said.push(say('result.said.blind', { count: blind }));
+  if (retry > found) said.push(say('result.retry', { count: retry }));
+  return [...said, ...held(summary)];
+}
+
+/**
+ * @param {Record<string, any>} summary
+ * @param {import('./result-log.js').Log | null} log
+ */
+function ofMany(summary, log) {
+  const { found_before: before, found_after: after, faces, detectors } = summary;
+  if (!before) return [say('result.hidden.before')];
+  const said = [say('result.hidden.many', { faces, detectors, before, after })];
+  if (after < before) {
+    const places = Object.keys(summary.found_posted ?? {});
+    for (const [count, names] of grouped(places, (place) => summary.found_posted[place])) {
+      said.push(say('result.said.times', { places: list(names), count }));
+    }
+  }
+  const retry = log ? tally(judgementsOf(log, true)).retry : 0;
+  if (retry > after) said.push(say('result.retry.times', { count: retry }));
+  const { judges } = summary;
+  if (judges) said.push(say('result.judges', { detectors: judges.detectors, before: judges.found_before, after: judges.found_after }));
+  return said;
+}
+
+/**
+ * Return one sentence for all places where as many programs fail.
+ * @param {string[]} places
+ * @param {(place: string) => number} hiddenAt
+ */
+function posted(places, hiddenAt) {
+  return [...grouped(places, hiddenAt)].map(([hidden, names]) => {
+    const gaps = { places: list(names), hidden };
+    return hidden ? say('result.said.posted', gaps) : say('result.said.returns', gaps);
+  });
+}
+
+/**
+ * Return the names of places by what was counted there.
+ * @param {string[]} places
+ * @param {(place: string) => number} counted
+ */
+function grouped(places, counted) {
+  /** @type {Map<number, string[]>} */
+  const groups = new Map();
+  for (const place of places) groups.set(counted(place), [...(groups.get(counted(place)) ?? []), placeName(place)]);
+  return groups;
+}
+
+/** @param {Record<string, any>} summary */
+function held({ judges }) {
+  if (!judges?.found_before) return [];
+  const hidden = Math.max(0, judges.found_before - judges.found_after);
+  return [say('result.said.judges', { count: judges.found_before, hidden })];
+}
+
+/** @param {Record<string, any>} summary */
+function rough({ found_before: before, found_after: after }) {
+  return { before, found: Math.min(before, after), retry: 0 };
+}
