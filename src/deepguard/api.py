@@ -62,7 +62,7 @@ class Options:
         minimal: shrink the change to the faintest that still silences every attacked detector.
         extra: further options of the defence by name.
         seed: of all chance; the same seed on the same device gives the same file.
-        filters: what is done to the photo before; faces are searched in the filtered photo.
+        filters: what is done to the photo before; faces are searched, and so counted, in the photo as it was given.
     """
 
     preset: str = "balanced"
@@ -185,13 +185,14 @@ def protect(
     """
     clock = Clock()
     plan = _plan(models, options)
-    original = apply(picture.images, options.filters, picture.grey).to(models.device)
     with clock.measure("finding"):
-        seen, faces = _faces(original, models, options, watch)
+        # counted as `find` counts them, whatever the filters: a number must not come to mean another person
+        seen, faces = _faces(picture.images.to(models.device), models, options, watch)
         chosen = _chosen(faces, options)
     kept = [faces[index - 1] for index in chosen]
     others = _others(seen, faces, chosen, options)
-    original = blurred(original, others, kept)
+    filtered = apply(picture.images, options.filters, picture.grey).to(models.device)
+    original = blurred(filtered, others, kept)
     shares = _shares(kept, picture, float(plan.options.get("reach", 0)))
     watch(Progress("protect", 0, 1, seconds=_estimate(clock.seconds["finding"], plan, models, shares)))
     with clock.measure("protecting"):
