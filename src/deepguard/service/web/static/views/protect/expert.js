@@ -1,0 +1,109 @@
+/** Every option of the kind, as its schema describes them; what equals the preset's is not sent. */
+
+import { get } from '../../core/api.js';
+import { fill, h, icon } from '../../core/dom.js';
+import { known, say } from '../../core/words.js';
+import { background } from './draft.js';
+import { field } from './fields.js';
+
+/**
+ * @typedef {import('./draft.js').Draft} Draft
+ * @typedef {import('./fields.js').Schema} Schema
+ */
+
+/** What has a place of its own on the page. */
+const ELSEWHERE = new Set(['preset', 'faces', 'box', 'filters']);
+/** Names of the options in each group; an option of no group stands in the last. */
+const GROUPS = { who: ['detectors'], change: ['epsilon', 'steps', 'minimal'], after: ['through'], rest: [] };
+
+/**
+ * Return the expert mode, closed at first.
+ * @param {Draft} draft
+ */
+export function expert(draft) {
+  const body = h('div');
+  const mark = h('span.quiet');
+  const reset = h('button.ghost', { type: 'button' }, icon('repeat'), say('protect.expert.reset'));
+  const root = h('details.protect-expert', null, h('summary', null, say('protect.expert'), ' ', mark));
+  root.append(h('p.quiet', null, say('protect.expert.help')), body, reset);
+  /** @type {any} */
+  let shown = null;
+  const draw = () => {
+    draft.wrong.clear();
+    fill(body, groups(draft));
+  };
+  reset.addEventListener('click', () => {
+    draft.expert = {};
+    draw();
+    draft.changed();
+  });
+  root.addEventListener('toggle', () => root.open && background(draft.signal, () => models(draft)), { once: true });
+  draft.listen(() => {
+    root.hidden = !draft.kind || !draft.photos.length;
+    const { extra = {}, ...top } = draft.expert;
+    const count = Object.keys(top).length + Object.keys(extra).length;
+    mark.textContent = count ? say('protect.changed', { count }) : '';
+    reset.disabled = !count && !draft.wrong.size;
+    if (draft.kind && draft.kind !== shown) {
+      shown = draft.kind;
+      draw();
+    }
+  });
+  return root;
+}
+
+/** @param {Draft} draft */
+async function models(draft) {
+  draft.models = (await get('/models', { signal: draft.signal })).models;
+  draft.changed();
+}
+
+/** @param {Draft} draft */
+function groups(draft) {
+  const { extra, ...top } = draft.kind.schema.properties;
+  /** @type {Record<string, Array<[string, Schema, boolean]>>} */
+  const grouped = { who: [], change: [], after: [], rest: [] };
+  const groupOf = (/** @type {string} */ name) =>
+    Object.entries(GROUPS).find(([, names]) => /** @type {string[]} */ (names).includes(name))?.[0] ?? 'rest';
+  for (const [name, schema] of Object.entries(top)) {
+    if (!ELSEWHERE.has(name)) grouped[groupOf(name)].push([name, schema, false]);
+  }
+  for (const [name, schema] of Object.entries(extra?.properties ?? {})) grouped.rest.push([name, schema, true]);
+  return Object.entries(grouped)
+    .filter(([, fields]) => fields.length)
+    .map(([group, fields]) =>
+      h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), fields.map((each) => one(draft, ...each))),
+    );
+}
+
+/**
+ * @param {Draft} draft
+ * @param {string} name
+ * @param {Schema} schema
+ * @param {boolean} inner whether it is an option of the defence alone
+ */
+function one(draft, name, schema, inner) {
+  const words = known(`option.${name}`);
+  const place = () => (inner ? (draft.expert.extra ?? {}) : draft.expert);
+  const preset = () => (inner ? draft.defaults.extra?.[name] : draft.defaults[name]) ?? schema.default;
+  const set = (/** @type {any} */ value) => {
+    const { [name]: _, ...others } = place();
+    const values = value === undefined || value === preset() ? others : { ...others, [name]: value };
+    if (!inner) draft.expert = values;
+    else {
+      const { extra: __, ...top } = draft.expert;
+      draft.expert = Object.keys(values).length ? { ...top, extra: values } : top;
+    }
+    draft.changed();
+  };
+  return field(draft, {
+    name,
+    schema,
+    label: words ? say(`option.${name}`) : name,
+    help: words ? say(`option.${name}.help`) : (schema.description ?? ''),
+    foreign: !words,
+    preset,
+    value: () => place()[name],
+    set,
+  });
+}

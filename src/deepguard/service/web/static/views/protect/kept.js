@@ -1,0 +1,125 @@
+/** What is kept of a draft, so that a reload or coming back finds it again; for this window only. */
+
+import { get, problemOf } from '../../core/api.js';
+import { boot } from '../../core/boot.js';
+import { background } from './draft.js';
+import { Photo } from './photo.js';
+
+/** @typedef {import('./draft.js').Draft} Draft */
+
+const PLACE = `deepguard.draft${boot.root}`;
+
+/**
+ * Keep a draft from now on.
+ * @param {Draft} draft
+ */
+export function keep(draft) {
+  let before = '';
+  draft.listen(() => {
+    const text = JSON.stringify({
+      photos: draft.photos.filter((each) => each.state !== 'refused').map(plain),
+      preset: draft.preset,
+      filters: draft.filters,
+      expert: draft.expert,
+    });
+    if (text === before) return;
+    before = text;
+    try {
+      sessionStorage.setItem(PLACE, text);
+    } catch {
+      // a browser that keeps nothing
+    }
+  });
+}
+
+/** Mark this place in the browser's history: going back to it finds what was started from it. */
+export function remember() {
+  history.replaceState({ ...history.state, started: true }, '');
+}
+
+/**
+ * Bring back what was kept.
+ * @param {Draft} draft
+ * @param {(names: string[]) => void} lost hears the names of photos that are no more
+ */
+export function recall(draft, lost) {
+  const kept = stored();
+  const back = Boolean(history.state?.started);
+  const { photos = [], ...rest } = kept ?? {};
+  const wanted = photos.filter((/** @type {any} */ each) => back || each.state !== 'started');
+  if (!wanted.length) return;
+  Object.assign(draft, rest);
+  /** @type {string[]} */
+  const gone = [];
+  const lose = (/** @type {string} */ name) => (gone.push(name), lost(gone));
+  for (const each of wanted) {
+    if (each.upload) bring(draft, each, () => lose(each.name));
+    // leaving the page ended its sending
+    else lose(each.name);
+  }
+  draft.show(draft.photos[0] ?? null);
+}
+
+/**
+ * Fill the form with a job's photo and options, for another try.
+ * @param {Draft} draft
+ * @param {string} id
+ * @param {boolean} draw whether a face is to be drawn
+ */
+export async function repeat(draft, id, draw) {
+  const job = await get(`/jobs/${id}`, { signal: draft.signal });
+  const upload = await get(`/uploads/${job.upload}`, { signal: draft.signal });
+  const { preset = '', filters = {}, faces = [], box = null, ...expert } = job.options;
+  Object.assign(draft, { preset, filters, expert });
+  const { width, height } = upload;
+  const photo = bring(draft, { name: job.name, upload, width, height, wanted: faces, box, left: [], own: false });
+  draft.show(photo);
+  draft.drawing = draw && photo.width > 0;
+}
+
+/** @returns {any} */
+function stored() {
+  try {
+    return JSON.parse(sessionStorage.getItem(PLACE) ?? 'null');
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Photo} photo */
+function plain(photo) {
+  const { name, upload, width, height, search, wanted, box, wish, own } = photo;
+  return { name, upload, width, height, search, wanted, box, wish, own, left: [...photo.left], state: photo.state };
+}
+
+/**
+ * @param {Draft} draft
+ * @param {any} kept
+ * @param {() => void} [lost] called where the service has it no more
+ */
+function bring(draft, { left, state: _, ...kept }, lost) {
+  const photo = new Photo(draft, kept.name);
+  Object.assign(photo, kept, { left: new Set(left), state: 'sent' });
+  draft.photos.push(photo);
+  background(photo.leaving.signal, async () => {
+    if (lost && !(await exists(photo))) {
+      draft.photos = draft.photos.filter((each) => each !== photo);
+      if (draft.open === photo) draft.show(draft.photos[0] ?? null);
+      draft.changed();
+      return lost();
+    }
+    photo.look();
+  });
+  return photo;
+}
+
+/** @param {Photo} photo */
+async function exists(photo) {
+  try {
+    await get(`/uploads/${photo.upload?.id}`, { signal: photo.leaving.signal });
+    return true;
+  } catch (thrown) {
+    // where the service does not answer, what comes next says so
+    return problemOf(thrown).status !== 404 && problemOf(thrown).status !== 410;
+  }
+}
