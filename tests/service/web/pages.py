@@ -78,7 +78,7 @@ def done(parts: Parts, owner: str, **summary: Any) -> str:
     facts = {"variant": "balanced", "faces": 1, "detectors": 9, "found_before": 9, "found_after": 0}
     job_id = give(parts, owner, State.DONE, ended=now(), summary=facts | summary)
     with parts.database.writing() as session:
-        for place, name in enumerate(("picture", "comparison", "heatmap", "log")):
+        for place, name in enumerate(("picture", "view", "comparison", "heatmap", "thumbnail", "log")):
             key = f"results/{job_id}/1/{name}"
             parts.store.put(key, name.encode())
             session.add(

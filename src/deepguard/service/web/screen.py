@@ -26,6 +26,8 @@ THEMES = frozenset({"light", "dark"})
 LANGUAGE_SECONDS = 365 * 24 * 3600
 AGAIN_SECONDS = 5
 ROUNDED = 3
+FOR_SCRIPTS = ("view", "thumbnail")
+"""Results that nobody wants as a file."""
 OF_THE_FILE = frozenset({"no_face", "input", "unreadable_image", "unsupported_image", "image_too_large", "option"})
 
 _templates = jinja2.Environment(
@@ -125,13 +127,14 @@ def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dic
         for each in job["results"]
     }
     shown = ("picture", "comparison", "heatmap")
+    others = [file for name, file in files.items() if name not in (*shown, *FOR_SCRIPTS)]
     return {
         "job": job,
         "active": job["state"] in ACTIVE,
         "percent": round(100 * job["progress"]["share"]),
         "stage": say(_stage_key(say, job)),
         **{name: files.get(name) for name in shown},
-        "others": [file for name, file in files.items() if name not in shown],
+        "others": others,
         "sentences": list(_sentences(say, job["summary"])),
         "figures": _figures(say, job),
         "reason": say.error(job["error"]["code"]) if job["error"] else say.error("error"),
