@@ -15,12 +15,13 @@ const PAUSE = 400;
  * @param {Draft} draft
  */
 export function estimating(draft) {
-  /** @type {Map<string, {seconds: number, waiting_seconds: number}>} */
+  /** @type {Map<string, number>} */
   const known = new Map();
   let asked = '';
   let timer = 0;
   draft.listen(() => {
-    const wanted = JSON.stringify([draft.ready.map((each) => each.upload?.id), draft.open?.upload?.id, timed(draft, draft.preset)]);
+    const photos = draft.ready.map((each) => [each.upload?.id, Boolean(each.faces)]);
+    const wanted = JSON.stringify([photos, draft.open?.upload?.id, timed(draft, draft.preset)]);
     if (!draft.kind || draft.wrong.size || wanted === asked) return;
     asked = wanted;
     clearTimeout(timer);
@@ -31,34 +32,35 @@ export function estimating(draft) {
 
 /**
  * @param {Draft} draft
- * @param {Map<string, {seconds: number, waiting_seconds: number}>} known
+ * @param {Map<string, number>} known seconds by size and options
  * @param {() => boolean} stale whether something else is wanted by now
  */
 async function ask(draft, known, stale) {
-  const one = async (/** @type {Photo} */ photo, /** @type {string} */ preset) => {
+  let waiting = 0;
+  const one = async (/** @type {Photo} */ photo, /** @type {string} */ preset, anew = false) => {
     const options = timed(draft, preset);
     // photos of one size take the same time
     const key = JSON.stringify([photo.upload?.width ?? photo.name, photo.upload?.height, options]);
-    const answer =
-      known.get(key) ?? (await post('/estimates', { kind: 'protect', upload: photo.upload?.id, options }, { signal: draft.signal }));
-    known.set(key, answer);
-    return answer;
+    if (anew || !known.has(key)) {
+      const answer = await post('/estimates', { kind: 'protect', upload: photo.upload?.id, options }, { signal: draft.signal });
+      known.set(key, answer.seconds);
+      waiting = answer.waiting_seconds;
+    }
+    return known.get(key) ?? 0;
   };
   try {
     const photo = draft.open?.upload ? draft.open : null;
     /** @type {Record<string, number>} */
     const seconds = {};
     for (const { name } of photo ? draft.kind.presets : []) {
-      if (photo && !stale()) seconds[name] = (await one(photo, name)).seconds;
+      if (photo && !stale()) seconds[name] = await one(photo, name);
     }
-    const total = { seconds: 0, waiting: 0 };
-    for (const each of stale() ? [] : draft.ready) {
-      const answer = await one(each, draft.preset);
-      total.seconds += answer.seconds;
-      total.waiting = answer.waiting_seconds;
+    let sum = 0;
+    for (const [at, each] of draft.ready.entries()) {
+      if (!stale()) sum += await one(each, draft.preset, at === 0);
     }
     if (stale()) return;
-    Object.assign(draft, { seconds, total: total.seconds ? total : null });
+    Object.assign(draft, { seconds, total: sum ? { seconds: sum, waiting } : null });
   } catch (thrown) {
     // no estimate is no reason to stop anybody; what is wrong is said at the start
     problemOf(thrown);

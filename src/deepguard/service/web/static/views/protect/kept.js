@@ -46,7 +46,7 @@ export function recall(draft, lost) {
   const kept = stored();
   const back = Boolean(history.state?.started);
   const { photos = [], ...rest } = kept ?? {};
-  const wanted = photos.filter((/** @type {any} */ each) => back || each.state !== 'started');
+  const wanted = photos.filter((/** @type {any} */ each) => back || !each.begun);
   if (!wanted.length) return;
   Object.assign(draft, rest);
   /** @type {string[]} */
@@ -89,7 +89,8 @@ function stored() {
 /** @param {Photo} photo */
 function plain(photo) {
   const { name, upload, width, height, search, wanted, box, wish, own } = photo;
-  return { name, upload, width, height, search, wanted, box, wish, own, left: [...photo.left], state: photo.state };
+  const begun = photo.begun || photo.state === 'started';
+  return { name, upload, width, height, search, wanted, box, wish, own, begun, left: [...photo.left] };
 }
 
 /**
@@ -97,7 +98,7 @@ function plain(photo) {
  * @param {any} kept
  * @param {() => void} [lost] called where the service has it no more
  */
-function bring(draft, { left, state: _, ...kept }, lost) {
+function bring(draft, { left, ...kept }, lost) {
   const photo = new Photo(draft, kept.name);
   Object.assign(photo, kept, { left: new Set(left), state: 'sent' });
   draft.photos.push(photo);

@@ -56,6 +56,8 @@ export class Photo {
   wish = { text: '', key: '' };
   /** Id of the job that protects it. */
   job = '';
+  /** Whether it was started before this visit came back to it. */
+  begun = false;
   /** Whether the upload came from this form, not from an earlier job. */
   own = true;
 

@@ -27,7 +27,7 @@ export default {
     const running = h('p.protect-running', { hidden: true });
     const head = h('header', null, h('h1', null, say('start.title')), h('p.protect-lead', null, say('start.lead')), running);
     const left = h('div.protect-left', null, stage(draft), tray(draft, choose.focus), choose);
-    const right = h('div.protect-right', null, presets(draft), filters(draft), expert(draft));
+    const right = h('div.protect-right', null, presets(draft), filters(draft), expert(draft), h('p.quiet', null, say('start.own')));
     const work = h('div.protect-work', null, left, right, starter(draft, leave));
     fill(root, head, query.has('removed') ? removed() : null, work);
     draft.listen(() => root.classList.toggle('some', draft.photos.length > 0));

@@ -75,13 +75,14 @@ function show(picture, layer, photo) {
  */
 function lay(draft, photo, layer, acts) {
   if (draft.drawing) return draw(draft, photo, layer, acts);
+  // what is replaced takes the focus with it
+  const held = acts.contains(document.activeElement) || layer.contains(document.activeElement);
   const box = photo.box && placed(h('div.protect-box', { role: 'img', 'aria-label': say('protect.box') }), photo.box, photo);
   fill(layer, box ?? (photo.faces?.length ? frames(draft, photo) : null));
   const begin = h('button', { type: 'button', onclick: () => ((draft.drawing = true), draft.changed()) });
   begin.append(icon('plus'), say(photo.box ? 'protect.box.again' : 'protect.box.draw'));
   const drop = h('button.ghost', { type: 'button', onclick: () => ((photo.box = null), draft.changed()) });
   drop.append(say('protect.box.drop'));
-  const held = acts.contains(document.activeElement) || layer.contains(document.activeElement);
   fill(acts, photo.width ? begin : null, photo.box ? drop : null);
   if (held) begin.focus({ preventScroll: true });
 }

@@ -23,7 +23,6 @@ export function starter(draft, leave) {
   const button = h('button.primary.wide', { type: 'button' });
   const line = h('p.quiet.figure');
   const fault = h('p.notice.bad', { role: 'alert', hidden: true });
-  const own = h('p.quiet.protect-own', null, say('start.own'));
   button.setAttribute('aria-describedby', 'protect-reason');
   line.id = 'protect-reason';
   button.addEventListener('click', () => {
@@ -42,7 +41,7 @@ export function starter(draft, leave) {
     fill(button, icon('shield'), count > 1 ? say('protect.start', { count }) : say('start.send'));
     line.textContent = why || costs(draft);
   });
-  return h('div.protect-start', null, fault, button, line, own);
+  return h('div.protect-start', null, fault, button, line);
 }
 
 /**
