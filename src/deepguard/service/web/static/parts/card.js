@@ -105,14 +105,16 @@ function stopper(job, element, options) {
   if (job.state !== 'queued' && job.state !== 'running') return null;
   const button = h('button', { type: 'button', 'aria-label': say('archive.cancel', { name: job.name }) }, say('act.cancel'));
   button.onclick = async () => {
-    button.disabled = true;
+    // not disabled: that would lose the focus
+    if (button.getAttribute('aria-disabled')) return;
+    button.setAttribute('aria-disabled', 'true');
     try {
       const stopped = await post(`/jobs/${job.id}/cancel`, undefined, { signal: options.signal });
       renew(element, stopped);
       options.onChange?.(stopped);
     } catch (thrown) {
       if (options.signal.aborted) return;
-      button.disabled = false;
+      button.removeAttribute('aria-disabled');
       button.after(h('p.quiet.bad', { role: 'alert' }, sentence(problemOf(thrown))));
     }
   };
@@ -125,19 +127,18 @@ function factsOf(job) {
   return [
     h('p.job-card-state', { class: tone }, icon(ICONS[job.state]), say(`job.${job.state}`)),
     over(job) ? outcome(job) : advance(job),
-    h('p.quiet', null, h('time', { datetime: job.created }, moment(job.created)), removal(job)),
+    h('p.quiet.job-card-times', null, h('time', { datetime: job.created }, moment(job.created)), removal(job)),
   ];
 }
 
 /** @param {Job} job */
 function advance(job) {
   const { share, seconds_left: left } = job.progress;
-  const waits = job.state === 'queued';
-  const value = job.state === 'cancelling' ? null : share;
-  const time = waits ? job.estimate && say('archive.takes', { time: duration(job.estimate) }) : null;
-  const text = [waits ? time : percent(share), left !== null && say('job.left', { time: duration(left) })];
+  if (job.state === 'queued') return job.estimate && h('p.quiet', null, say('archive.takes', { time: duration(job.estimate) }));
+  if (job.state === 'cancelling') return h('progress', { 'aria-label': say('job.progress') });
+  const text = [percent(share), left !== null && say('job.left', { time: duration(left) })];
   return [
-    h('progress', { max: 1, value, 'aria-label': say('job.progress') }),
+    h('progress', { max: 1, value: share, 'aria-label': say('job.progress') }),
     h('p.quiet.figure', null, text.filter(Boolean).join(' · ')),
   ];
 }
@@ -158,12 +159,13 @@ function outcome(job) {
 function effect(before, after, faces) {
   if (!before) return say('archive.effect.before');
   if (faces > 1) return say('archive.effect.faces', { faces, before, after });
-  return say('archive.effect', { before, hidden: Math.max(0, before - after) });
+  if (after >= before) return say('archive.effect.none', { before });
+  return say('archive.effect', { before, hidden: before - after });
 }
 
 /** @param {Job} job */
 function removal(job) {
   if (!over(job) || job.state === 'expired') return null;
   const seconds = (Date.parse(job.expires) - Date.now()) / 1000;
-  return ` · ${seconds > 0 ? say('archive.removed', { time: duration(seconds) }) : say('archive.removed.soon')}`;
+  return h('span', null, seconds > 0 ? say('archive.removed', { time: duration(seconds) }) : say('archive.removed.soon'));
 }

@@ -20,7 +20,7 @@ const HEIGHT = 200;
 const LEFT = 40;
 const TOP = 10;
 const BOTTOM = 172;
-const LABEL = 76;
+const LABEL = 96;
 const TICKS = 4;
 
 /**

@@ -6,7 +6,7 @@ import { announce, fill, h, icon } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
 import { over } from '../../core/watch.js';
 import { duration, percent, say } from '../../core/words.js';
-import { Grid } from './grid.js';
+import { Grid, lost } from './grid.js';
 
 /** Browsers drop downloads that are asked for in the same moment. */
 const PAUSE = 700;
@@ -22,21 +22,16 @@ export async function batch(visit, ids) {
   title(say('archive.batch.title', { count: ids.length }));
   const heading = h('h1', null, say('archive.batch.title', { count: ids.length }));
   const whole = h('section.panel.archive-whole', { 'aria-label': say('job.progress') });
-  const notices = h('div');
+  const notices = h('div', { role: 'status' });
   const skeletons = ids.slice(0, 24).map(() => h('li.archive-skeleton'));
   const list = h('div', null, h('ul.archive-grid', { 'aria-hidden': 'true' }, skeletons));
-  const links = h(
-    'p.row',
-    null,
-    h('a.button', { href: address('/archive') }, say('archive.batch.everything')),
-    h('a.button', { href: address('/') }, say('home')),
-  );
-  fill(root, heading, whole, notices, list, links);
+  const everything = h('a', { href: address('/archive') }, say('archive.batch.everything'));
+  const links = h('p.row', null, everything, h('a', { href: address('/') }, say('home')));
+  fill(root, h('div.spread.archive-started', null, heading, links), whole, notices, list);
   const answers = await Promise.all(ids.map((id) => get(`/jobs/${id}`, { signal }).catch(problemOf)));
   const found = answers.filter((each) => !(each instanceof Error));
-  if (!found.length) return fill(root, fault(answers[0], () => visit.go(location.pathname.slice(address('').length) + location.search, { replace: true })));
-  const down = (/** @type {boolean} */ is) =>
-    fill(notices, is ? h('p.notice', { role: 'status' }, icon('offline'), say('archive.down')) : null);
+  if (!found.length) return fill(root, fault(answers[0]));
+  const down = (/** @type {boolean} */ is) => lost(notices, is);
   const total = new Total(whole, ids.length, signal, title);
   const grid = new Grid({ signal, selectable: false, changed: () => total.draw(grid.jobs), down });
   fill(list, grid.element);

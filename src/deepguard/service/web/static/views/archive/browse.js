@@ -6,7 +6,7 @@ import { announce, fill, h, icon } from '../../core/dom.js';
 import { fault, keep } from '../../core/route.js';
 import { say } from '../../core/words.js';
 import { segments } from '../../parts/segments.js';
-import { Grid } from './grid.js';
+import { Grid, lost } from './grid.js';
 import { FILTERS, Pages } from './pages.js';
 import { refusals, removed } from './removal.js';
 
@@ -19,10 +19,11 @@ export class Browse {
   #wanted;
   #leaving = new AbortController();
   #heading = h('h1', { tabindex: '-1' }, say('tab.archive'));
-  #search = h('input', { type: 'search', maxlength: '255', autocomplete: 'off', 'aria-label': say('archive.search') });
+  #search = h('input', { type: 'search', maxlength: '255', autocomplete: 'off', placeholder: say('archive.search'), 'aria-label': say('archive.search') });
   #notices = h('div');
+  #down = h('div', { role: 'status' });
   #count = h('p.quiet');
-  #all = h('button.ghost', { type: 'button' }, say('archive.all'));
+  #all = h('button.link', { type: 'button' }, say('archive.all'));
   #list = h('div.archive-list');
   #more = h('button', { type: 'button' }, say('archive.more'));
   #end = h('div.archive-end', null, this.#more);
@@ -57,7 +58,7 @@ export class Browse {
     this.#all.onclick = () => this.#grid.chooseAll(true);
     const head = h('div', null, this.#heading, h('p.quiet', null, say('archive.lead')));
     const count = h('div.spread.archive-count', null, this.#count, this.#all);
-    fill(root, head, h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice()), this.#notices, count);
+    fill(root, head, h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice()), this.#down, this.#notices, count);
     root.append(this.#list, this.#end, this.#bar);
     await this.#load(Math.max(PAGE, history.state?.loaded ?? 0));
   }
@@ -80,7 +81,8 @@ export class Browse {
     fill(this.#list, h('ul.archive-grid', { 'aria-hidden': 'true' }, skeletons));
     this.#list.setAttribute('aria-busy', 'true');
     this.#end.hidden = true;
-    const down = (/** @type {boolean} */ is) => fill(this.#notices, is ? this.#down() : null);
+    fill(this.#down);
+    const down = (/** @type {boolean} */ is) => lost(this.#down, is);
     const grid = new Grid({ signal, selectable: true, changed: () => this.#changed(), down });
     return [grid, new Pages(this.#wanted, signal)];
   }
@@ -125,7 +127,8 @@ export class Browse {
 
   #settle() {
     this.#list.removeAttribute('aria-busy');
-    fill(this.#list, this.#grid.jobs.length ? this.#grid.element : this.#empty());
+    const nothing = !this.#grid.jobs.length && !this.#pages.more;
+    fill(this.#list, nothing ? this.#empty() : this.#grid.element);
     this.#end.hidden = !this.#pages.more;
     history.replaceState({ ...history.state, loaded: this.#grid.jobs.length }, '');
     // a page that does not fill the window is followed by the next one
@@ -155,10 +158,6 @@ export class Browse {
       : h('button', { type: 'button', onclick: clear }, say('archive.clear'));
     const text = say(all ? 'archive.empty' : 'archive.nothing');
     return h('div.empty.archive-empty', null, icon(all ? 'photo' : 'search'), h('p', null, text), act);
-  }
-
-  #down() {
-    return h('p.notice', { role: 'status' }, icon('offline'), say('archive.down'));
   }
 
   #counted() {
@@ -194,9 +193,10 @@ export class Browse {
     const removal = await removed([...this.#grid.chosen], this.#visit.root, this.#leaving.signal);
     if (!removal) return;
     const next = this.#grid.take(removal.gone);
-    fill(this.#notices, removal.refused.length ? refusals(removal, jobs) : null);
+    const refused = removal.refused.length ? refusals(removal, jobs) : null;
+    fill(this.#notices, refused);
     this.#settle();
-    (next ?? this.#heading).focus();
+    (refused ?? next ?? this.#heading).focus();
     announce(say('archive.deleted', { count: removal.gone.length }));
   }
 }

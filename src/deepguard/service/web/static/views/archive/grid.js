@@ -1,6 +1,7 @@
 /** Cards that can be chosen, in the order in which they came; those that are not over follow their jobs. */
 
-import { h } from '../../core/dom.js';
+import { fill, h, icon } from '../../core/dom.js';
+import { say } from '../../core/words.js';
 import { card, renew } from '../../parts/card.js';
 import { Follow } from './follow.js';
 
@@ -104,4 +105,13 @@ export class Grid {
     if (chosen) this.chosen.add(id);
     else this.chosen.delete(id);
   }
+}
+
+/**
+ * Say that nothing is heard of the jobs, or no longer say so.
+ * @param {HTMLElement} place
+ * @param {boolean} is
+ */
+export function lost(place, is) {
+  if (is !== place.hasChildNodes()) fill(place, is && h('p.notice', null, icon('offline'), say('archive.down')));
 }

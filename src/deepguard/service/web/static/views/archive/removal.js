@@ -84,5 +84,5 @@ export function refusals(removal, jobs) {
   };
   const list = h('ul', null, removal.refused.map(reason));
   const text = say('archive.refused', { count: removal.refused.length });
-  return h('div.notice.warn', { role: 'alert' }, icon('warning'), h('div', null, h('strong', null, text), list));
+  return h('div.notice.warn.archive-refused', { tabindex: '-1' }, icon('warning'), h('div', null, h('strong', null, text), list));
 }
