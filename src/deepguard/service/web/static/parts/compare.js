@@ -27,7 +27,7 @@ const PAGE = 10;
 export function compare(pictures, { signal, again }) {
   const frame = h('div.compare-frame');
   frame.style.setProperty('--ratio', String(pictures.width / pictures.height));
-  frame.style.setProperty('--width', `${pictures.width}px`);
+  frame.style.setProperty('--height', `${pictures.height}px`);
   const after = layer('after', pictures.after, say('compare.after'));
   const before = pictures.before ? layer('before', pictures.before, say('compare.before')) : null;
   const small = pictures.thumbnail ? h('img.compare-small', { src: pictures.thumbnail, alt: '' }) : null;

@@ -7,7 +7,9 @@ import { fault } from '../../core/route.js';
 import { percent, say } from '../../core/words.js';
 import { over, watch } from '../../core/watch.js';
 import { working } from './progress.js';
-import { ended, gone, heading, listed } from './states.js';
+import { ended, gone, heading, listed, refocus } from './states.js';
+
+const GONE = new Set([404, 410]);
 
 /**
  * @typedef {import('../../core/types.js').Job} Job
@@ -96,7 +98,7 @@ function drawing(visit, place, follower) {
   /** @param {import('../../core/api.js').Problem} problem */
   const leave = (problem) => {
     visit.title(say('fault.title'));
-    put(problem.status === 404 ? gone(Boolean(kind)) : fault(problem));
+    put(GONE.has(problem.status) ? gone(Boolean(kind)) : fault(problem));
     kind = 'gone';
   };
   return { draw, gone: leave };
@@ -127,22 +129,15 @@ async function screenOf(job, follower) {
  * @param {Job} job
  * @param {Follower} follower
  */
-async function result(root, job, { visit, share, again }) {
+async function result(root, job, { visit, share }) {
   const script = boot.kinds[job.kind];
   if (!script) return root.append(listed(job, share));
   const module = await import(`${boot.assets}/${script}`);
-  await module.default.draw(root, { job, share, again, signal: visit.signal, go: visit.go });
+  await module.default.draw(root, { job, share, signal: visit.signal, go: visit.go });
 }
 
 /** @param {Job} job */
 function titled(job) {
   const state = say(`job.${job.state}`);
   return job.state === 'running' ? `${percent(job.progress.share)} ${state}` : `${state} · ${job.name}`;
-}
-
-/** @param {HTMLElement} place */
-function refocus(place) {
-  const title = place.querySelector('h1');
-  title?.setAttribute('tabindex', '-1');
-  title?.focus({ preventScroll: true });
 }

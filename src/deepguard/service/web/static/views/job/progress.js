@@ -4,7 +4,7 @@ import { post } from '../../core/api.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
 import { duration, known, percent, say } from '../../core/words.js';
 import { doing } from '../../parts/doing.js';
-import { heading } from './states.js';
+import { heading, refocus } from './states.js';
 
 const ANNOUNCED = 6000;
 
@@ -26,31 +26,37 @@ export function working(first, { visit, again }) {
   const left = h('span');
   const rows = detectorRows();
   const stop = cancelling(first, again);
-  const wait = h('p.job-wait', { hidden: true });
+  let waits = '';
   const tell = announcer();
   /** @param {Job} job */
   const update = (job) => {
+    const focused = head.contains(document.activeElement) || document.activeElement === stop;
     const title = heading(job);
-    if (head.textContent !== title.textContent) fill(head, title);
-    stage.textContent = stageOf(job);
+    const turned = head.textContent !== title.textContent;
+    if (turned) fill(head, title);
+    stage.textContent = (job.state === 'queued' && waits) || stageOf(job);
     if (job.state === 'cancelling') bar.removeAttribute('value');
     else bar.value = job.progress.share;
     share.textContent = job.state === 'queued' ? '' : percent(job.progress.share);
     left.textContent = leftOf(job);
-    wait.hidden = job.state !== 'queued' || !wait.textContent;
     stop.hidden = job.state === 'cancelling' || job.share === null;
+    if (turned && focused) refocus(head);
     rows.update(job.progress.detectors);
     tell(job);
   };
   update(first);
-  if (first.state === 'queued' && first.share) queue(first, wait, visit.signal);
+  if (first.state === 'queued' && first.share) {
+    queue(first, visit.signal, (text) => {
+      waits = text;
+      if (stage.textContent === say('stage.queued')) stage.textContent = text;
+    });
+  }
   const panel = h(
     'section.panel',
     null,
     stage,
     bar,
     h('p.spread.figure', null, share, left),
-    wait,
     rows.element,
     h('p.quiet.job-leave', null, say('job.leave')),
   );
@@ -97,17 +103,15 @@ function cancelling(job, again) {
 /**
  * Say how long others are before it; where that cannot be asked, nothing.
  * @param {Job} job
- * @param {HTMLElement} wait
  * @param {AbortSignal} signal
+ * @param {(text: string) => void} told
  */
-async function queue(job, wait, signal) {
+async function queue(job, signal, told) {
   try {
     const found = await post('/estimates', { kind: job.kind, upload: job.upload, options: job.options }, { signal });
     // what waits counts this job too
     const seconds = found.waiting_seconds - (job.estimate ?? found.seconds);
-    if (seconds < 1) return;
-    wait.textContent = say('job.before', { time: duration(seconds) });
-    wait.hidden = false;
+    if (seconds >= 1) told(say('job.before', { time: duration(seconds) }));
   } catch {
     // without it the page says a little less
   }

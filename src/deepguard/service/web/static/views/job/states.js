@@ -31,6 +31,16 @@ export function heading(job) {
 }
 
 /**
+ * Put the focus on a screen's heading, where what had it is gone.
+ * @param {HTMLElement} place
+ */
+export function refocus(place) {
+  const title = place.querySelector('h1');
+  title?.setAttribute('tabindex', '-1');
+  title?.focus({ preventScroll: true });
+}
+
+/**
  * Return the screen of a job that failed, was cancelled or has expired.
  * @param {Job} job
  * @param {import('./job.js').Follower} follower

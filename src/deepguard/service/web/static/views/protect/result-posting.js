@@ -79,6 +79,7 @@ function seen({ before, after }, version) {
   const found = known.filter(Boolean).length;
   if (!count) return { tone: '', sign: 'stop', word: say('result.chip.blind') };
   if (!found) return { tone: 'good', sign: 'hidden', word: say('result.chip.hidden') };
-  const word = count > 1 ? say('result.chip.some', { count, seen: found }) : say('result.chip.seen');
+  const all = count > 1 ? say('result.chip.all') : say('result.chip.seen');
+  const word = found < count ? say('result.chip.some', { count, seen: found }) : all;
   return { tone: 'warn', sign: 'seen', word };
 }

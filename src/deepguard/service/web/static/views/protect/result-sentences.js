@@ -62,7 +62,7 @@ function ofOne(summary, log) {
   const { before, found, retry } = attacked ? tally(attacked) : rough(summary);
   if (!before) return [say('result.hidden.before')];
   const hidden = before - found;
-  const said = [hidden ? say('result.said', { count: before, hidden }) : say('result.hidden.none', { before })];
+  const said = [hidden ? say('result.said', { count: before, hidden }) : say('result.said.none', { count: before })];
   if (hidden) {
     const places = attacked && log ? versionsOf(log).slice(1) : Object.keys(summary.found_posted ?? {});
     said.push(...posted(places, (place) => {
@@ -125,7 +125,8 @@ function grouped(places, counted) {
 function held({ judges }) {
   if (!judges?.found_before) return [];
   const hidden = Math.max(0, judges.found_before - judges.found_after);
-  return [say('result.said.judges', { count: judges.found_before, hidden })];
+  const count = judges.found_before;
+  return [hidden ? say('result.said.judges', { count, hidden }) : say('result.said.judges.none', { count })];
 }
 
 /** @param {Record<string, any>} summary */

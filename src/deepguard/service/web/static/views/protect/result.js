@@ -25,7 +25,6 @@ const UNSHOWN = new Set(['image/heic', 'image/heif', 'image/tiff']);
  * @property {string} share token that the visitor came with
  * @property {AbortSignal} signal
  * @property {(path: string, options?: {replace?: boolean}) => void} go
- * @property {() => void} again looks at the job anew
  */
 
 export default {
@@ -104,7 +103,7 @@ function honest(job, log) {
   const tested = job.ended ? say('result.tested', { when: moment(job.ended) }) : '';
   const version = log ? say('result.version', { version: log.version, device: log.device ?? device }) : '';
   return h(
-    'aside.honest',
+    'div.honest',
     null,
     h('p', null, say('result.honest')),
     h('p.quiet', null, `${tested} ${version}`.trim()),
