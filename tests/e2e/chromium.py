@@ -52,6 +52,7 @@ class Windows:
         self._contexts: list[BrowserContext] = []
         self._complaints: list[str] = []
         self._expected: list[str] = []
+        self._scripts: list[str] = []
 
     def open(
         self,
@@ -81,12 +82,18 @@ class Windows:
         context.on("console", self._said)
         context.on("weberror", lambda thrown: self._complaints.append(f"thrown: {thrown.error}"))
         context.on("requestfailed", self._failed)
+        for script in self._scripts:
+            context.add_init_script(script)
         self._contexts.append(context)
         return context.new_page()
 
     def expect(self, *parts: str) -> None:
         """Let complaints pass that hold one of these words."""
         self._expected.extend(parts)
+
+    def before(self, script: str) -> None:
+        """Run a script before the page's own ones in windows that are opened from now on."""
+        self._scripts.append(script)
 
     def close(self) -> None:
         """Close all windows; a complaint that nobody expected fails the test."""
@@ -125,17 +132,42 @@ def ready(page: Page) -> Page:
     return page
 
 
+def settled(page: Page) -> Page:
+    """Wait until nothing moves."""
+    page.evaluate(STILL)
+    return page
+
+
+def unfold(page: Page) -> Page:
+    """Open everything that can be unfolded."""
+    closed = page.locator("main details:not([open]) > summary:visible")
+    while closed.count():
+        closed.first.click()
+    return page
+
+
 def looks_right(page: Page) -> None:
     """Nothing reaches out of the window, all that is pressed is large enough for a thumb, no picture is broken."""
-    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, "it scrolls to the side"
-    assert page.evaluate(SMALL) == []
-    assert page.evaluate(BROKEN) == []
+    for wrong, found in page.evaluate(WRONG).items():
+        assert not found, f"{wrong}: {found}"
 
 
-SMALL = """() => [...document.querySelectorAll('button, a.button, [role=button], summary')]
-  .filter((each) => each.checkVisibility({visibilityProperty: true}) && !each.matches('.link'))
-  .filter((each) => each.getBoundingClientRect().height < 43.5)
-  .map((each) => each.outerHTML.slice(0, 120))"""
-BROKEN = """() => [...document.images]
-  .filter((each) => each.src && each.complete && each.loading !== 'lazy' && each.naturalWidth === 0)
-  .map((each) => each.outerHTML.slice(0, 120))"""
+STILL = """async () => {
+  const moves = (each) => each.playState === 'running' && each.effect.getComputedTiming().iterations !== Infinity;
+  do {
+    await new Promise((told) => requestAnimationFrame(() => requestAnimationFrame(told)));
+  } while (document.getAnimations().some(moves));
+}"""
+WRONG = """() => {
+  const all = (selector) => [...document.querySelectorAll(selector)].filter((each) => each.checkVisibility());
+  const found = (elements) => elements.map((each) => each.outerHTML.slice(0, 120));
+  const box = (each) => each.getBoundingClientRect();
+  const wide = document.documentElement.scrollWidth > innerWidth;
+  return {
+    'reaches out of the window': found(wide ? all('body *').filter((each) => box(each).right > innerWidth + 1) : []),
+    'is too low for a thumb': found(
+      all('button:not(.link), a.button, summary').filter((each) => box(each).height < 43.5)),
+    'is a broken picture': found(
+      all('img[src]:not([loading=lazy])').filter((each) => each.complete && each.naturalWidth === 0)),
+  };
+}"""

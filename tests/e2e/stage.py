@@ -169,6 +169,11 @@ class Stage:
             self.claim(job_id)
         self._end(job_id, Ending(State.FAILED, code, "what the worker says"))
 
+    def cancel(self, job_id: str) -> None:
+        """Let a job be cancelled before it has begun."""
+        with self.parts.database.writing() as session:
+            jobs.cancel(session, session.get_one(Job, job_id))
+
     def expire(self, job_id: str) -> None:
         """Let the time of a job that is over be over."""
         with self.parts.database.writing() as session:

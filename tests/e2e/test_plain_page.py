@@ -137,8 +137,9 @@ def test_the_plain_page_is_unseen_while_scripts_are_on_their_way(windows: Window
     held = []
     page.route("**/app.js", lambda route: held.append(route))  # noqa: PLW0108 - the driver takes no builtin
     page.goto("/", wait_until="commit")
-    page.wait_for_function("[...document.querySelectorAll('link[rel=stylesheet]')].every((each) => each.sheet)")
     page.wait_for_selector("input[type=file]", state="attached")
+    # nothing is painted before the styles are there
+    page.evaluate("new Promise((told) => requestAnimationFrame(told))")
     assert not page.get_by_role("button", name="Protect it").is_visible()
     held[0].continue_()
     page.wait_for_selector("html[data-ready]", state="attached")

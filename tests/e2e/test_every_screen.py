@@ -1,0 +1,35 @@
+"""Every screen, in both languages and themes: nothing that axe finds, nothing that overflows or is too small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+from tests.e2e.chromium import Windows, looks_right, settled, sized
+from tests.e2e.screens import SCREENS
+from tests.e2e.stage import Stage
+
+# a phone, a tablet, and a window of 640 pixels at 200 %
+NARROW = (768, 360, 320)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the elements."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
+
+
+@pytest.mark.parametrize("language", ["ko", "en"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_can_be_read_and_used_by_everybody(stage: Stage, windows: Windows, screen: str, language: str) -> None:
+    page = SCREENS[screen](stage, windows, {"language": language})
+    assert page.evaluate("document.documentElement.lang") == language
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        assert violations(settled(page)) == [], scheme
+    looks_right(page)
+    for width in NARROW:
+        page.set_viewport_size(sized(width))
+        looks_right(page)
