@@ -45,8 +45,12 @@ Share = Annotated[str, Query(max_length=200)]
 
 
 def install(app: FastAPI) -> None:
-    """Show errors as a page to whoever asks for one."""
+    """Show errors as a page to whoever asks for one; views without a plain page here say that they need scripts."""
     app.state.show_fault = fault_screen
+    taken = {getattr(route, "path", "") for route in router.routes}
+    for view in views():
+        if view.path not in taken:
+            app.get(view.path, include_in_schema=False)(_needs_scripts)
 
 
 @router.get("/")
@@ -144,12 +148,6 @@ def help_page(request: Request, parts: Open, visitor: Reader) -> Response:
 def _needs_scripts(request: Request) -> Response:
     """Show a view that only scripts draw, where none run."""
     return draw(request, "scripts.html")
-
-
-# views whose plain form has no address of its own above
-for _view in views():
-    if _view.script and _view.path not in {"/", "/jobs/{job_id}"}:
-        router.get(_view.path)(_needs_scripts)
 
 
 def _card(say: Words, preset: Mapping[str, Any], seconds: float) -> dict[str, Any]:
