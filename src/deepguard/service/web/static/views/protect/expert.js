@@ -4,11 +4,11 @@ import { get } from '../../core/api.js';
 import { fill, h, icon } from '../../core/dom.js';
 import { known, say } from '../../core/words.js';
 import { background } from './draft.js';
-import { field } from './fields.js';
 
 /**
  * @typedef {import('./draft.js').Draft} Draft
  * @typedef {import('./fields.js').Schema} Schema
+ * @typedef {typeof import('./fields.js').field} Field
  */
 
 /** What has a place of its own on the page. */
@@ -28,16 +28,24 @@ export function expert(draft) {
   root.append(h('p.quiet', null, say('protect.expert.help')), body, reset);
   /** @type {any} */
   let shown = null;
+  /** @type {Field | null} */
+  let field = null;
   const draw = () => {
     draft.wrong.clear();
-    fill(body, groups(draft));
+    if (field) fill(body, groups(draft, field));
+  };
+  const open = async () => {
+    field = (await import('./fields.js')).field;
+    draw();
+    draft.models = (await get('/models', { signal: draft.signal })).models;
+    draft.changed();
   };
   reset.addEventListener('click', () => {
     draft.expert = {};
     draw();
     draft.changed();
   });
-  root.addEventListener('toggle', () => root.open && background(draft.signal, () => models(draft)), { once: true });
+  root.addEventListener('toggle', () => root.open && background(draft.signal, open), { once: true });
   draft.listen(() => {
     root.hidden = !draft.kind || !draft.photos.length;
     const { extra = {}, ...top } = draft.expert;
@@ -52,14 +60,11 @@ export function expert(draft) {
   return root;
 }
 
-/** @param {Draft} draft */
-async function models(draft) {
-  draft.models = (await get('/models', { signal: draft.signal })).models;
-  draft.changed();
-}
-
-/** @param {Draft} draft */
-function groups(draft) {
+/**
+ * @param {Draft} draft
+ * @param {Field} field
+ */
+function groups(draft, field) {
   const { extra, ...top } = draft.kind.schema.properties;
   /** @type {Record<string, Array<[string, Schema, boolean]>>} */
   const grouped = { who: [], change: [], after: [], rest: [] };
@@ -72,17 +77,18 @@ function groups(draft) {
   return Object.entries(grouped)
     .filter(([, fields]) => fields.length)
     .map(([group, fields]) =>
-      h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), fields.map((each) => one(draft, ...each))),
+      h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), fields.map((each) => field(draft, optionOf(draft, ...each)))),
     );
 }
 
 /**
+ * Return an option with its words, and how its value is read and set.
  * @param {Draft} draft
  * @param {string} name
  * @param {Schema} schema
  * @param {boolean} inner whether it is an option of the defence alone
  */
-function one(draft, name, schema, inner) {
+function optionOf(draft, name, schema, inner) {
   const words = known(`option.${name}`);
   const place = () => (inner ? (draft.expert.extra ?? {}) : draft.expert);
   const preset = () => (inner ? draft.defaults.extra?.[name] : draft.defaults[name]) ?? schema.default;
@@ -96,7 +102,7 @@ function one(draft, name, schema, inner) {
     }
     draft.changed();
   };
-  return field(draft, {
+  return {
     name,
     schema,
     label: words ? say(`option.${name}`) : name,
@@ -105,5 +111,5 @@ function one(draft, name, schema, inner) {
     preset,
     value: () => place()[name],
     set,
-  });
+  };
 }

@@ -38,6 +38,7 @@ export function frames(draft, photo) {
  */
 export function placed(element, box, picture) {
   const share = (/** @type {number} */ part, /** @type {number} */ whole) => `${(100 * part) / whole}%`;
+  element.classList.toggle('high', box.y < picture.height / 8);
   element.style.setProperty('left', share(box.x, picture.width));
   element.style.setProperty('top', share(box.y, picture.height));
   element.style.setProperty('width', share(box.width, picture.width));

@@ -69,12 +69,15 @@ export function recall(draft, lost) {
 export async function repeat(draft, id, draw) {
   const job = await get(`/jobs/${id}`, { signal: draft.signal });
   const upload = await get(`/uploads/${job.upload}`, { signal: draft.signal });
+  // faces were looked for when it was first chosen; a search of long ago is begun anew
+  const { jobs } = await get('/jobs?kind=find&state=done&limit=100', { signal: draft.signal });
+  const search = jobs.find((/** @type {any} */ each) => each.upload === job.upload)?.id ?? '';
   const { preset = '', filters = {}, faces = [], box = null, ...expert } = job.options;
   Object.assign(draft, { preset, filters, expert });
   const { width, height } = upload;
-  const photo = bring(draft, { name: job.name, upload, width, height, wanted: faces, box, left: [], own: false });
+  const photo = bring(draft, { name: job.name, upload, width, height, search, wanted: faces, box, left: [], own: false });
   draft.show(photo);
-  draft.drawing = draw && photo.width > 0;
+  draft.drawing = draw;
 }
 
 /** @returns {any} */

@@ -6,14 +6,8 @@ import { fill, h, icon } from '../../core/dom.js';
 import { list, say } from '../../core/words.js';
 import { chooser } from './choose.js';
 import { Draft, background } from './draft.js';
-import { estimating } from './estimate.js';
-import { expert } from './expert.js';
-import { filters } from './filters.js';
 import { keep, recall, remember, repeat } from './kept.js';
 import { presets } from './presets.js';
-import { stage } from './stage.js';
-import { starter } from './start.js';
-import { tray } from './tray.js';
 
 const PAUSE = 5;
 
@@ -26,18 +20,50 @@ export default {
     const leave = (/** @type {string} */ path) => (remember(), go(path));
     const running = h('p.protect-running', { hidden: true });
     const head = h('header', null, h('h1', null, say('start.title')), h('p.protect-lead', null, say('start.lead')), running);
-    const left = h('div.protect-left', null, stage(draft), tray(draft, choose.focus), choose);
-    const right = h('div.protect-right', null, presets(draft), filters(draft), expert(draft), h('p.quiet', null, say('start.own')));
-    const work = h('div.protect-work', null, left, right, starter(draft, leave));
-    fill(root, head, query.has('removed') ? removed() : null, work);
-    draft.listen(() => root.classList.toggle('some', draft.photos.length > 0));
-    addEventListener('online', () => draft.photos.forEach((each) => each.state === 'broken' && each.send()), { signal });
+    const left = h('div.protect-left', null, choose);
+    const right = h('div.protect-right', null, presets(draft));
+    const body = h('div.protect-work', null, left, right);
+    fill(root, head, query.has('removed') ? removed() : null, body);
+    const grow = once(async () => {
+      const { work } = await import('./work.js');
+      const { before, after, bar } = work(draft, choose.focus, leave);
+      left.prepend(...before);
+      right.append(...after);
+      body.append(bar);
+    }, (problem) => choose.tell(sentence(problem)));
+    draft.listen(() => {
+      root.classList.toggle('some', draft.photos.length > 0);
+      if (draft.photos.length) background(signal, grow);
+    });
+    addEventListener('online', () => {
+      for (const each of draft.photos) if (each.state === 'broken') each.send();
+      draft.changed();
+    }, { signal });
     background(signal, () => described(draft));
     background(signal, () => limited(draft));
     background(signal, () => going(draft, running));
     background(signal, () => begin(draft, query, choose.tell));
   },
 };
+
+/**
+ * Return a way to do something once; where it did not work, the next call tries again.
+ * @param {() => Promise<void>} work
+ * @param {(problem: import('../../core/api.js').Problem) => void} failed
+ */
+function once(work, failed) {
+  let begun = false;
+  return async () => {
+    if (begun) return;
+    begun = true;
+    try {
+      await work();
+    } catch (thrown) {
+      begun = false;
+      failed(problemOf(thrown));
+    }
+  };
+}
 
 /**
  * Bring back what was begun: an earlier job's wish, or what this window has kept.
@@ -58,7 +84,6 @@ async function begin(draft, query, tell) {
     // a reload is to find what was changed since
     history.replaceState(history.state, '', address('/'));
   }
-  estimating(draft);
   keep(draft);
   draft.changed();
 }

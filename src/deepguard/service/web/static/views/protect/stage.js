@@ -30,7 +30,7 @@ export function stage(draft) {
     root.hidden = !photo;
     if (!photo) return;
     if (changes.any('shot', photo, photo.source, photo.width)) show(picture, layer, photo);
-    if (changes.any('layer', photo, photo.faces, photo.box, draft.drawing)) lay(draft, photo, layer, acts);
+    if (changes.any('layer', photo, photo.faces, photo.box, draft.drawing, photo.source)) lay(draft, photo, layer, acts);
     layer.classList.toggle('blurs', Boolean(draft.filters.blur_others));
     const text = told(draft, photo);
     if (!changes.any('line', text.text, photo)) return;
@@ -74,7 +74,7 @@ function show(picture, layer, photo) {
  * @param {HTMLElement} acts
  */
 function lay(draft, photo, layer, acts) {
-  if (draft.drawing) return draw(draft, photo, layer, acts);
+  if (draft.drawing && photo.source) return draw(draft, photo, layer, acts);
   // what is replaced takes the focus with it
   const held = acts.contains(document.activeElement) || layer.contains(document.activeElement);
   const box = photo.box && placed(h('div.protect-box', { role: 'img', 'aria-label': say('protect.box') }), photo.box, photo);
@@ -83,7 +83,7 @@ function lay(draft, photo, layer, acts) {
   begin.append(icon('plus'), say(photo.box ? 'protect.box.again' : 'protect.box.draw'));
   const drop = h('button.ghost', { type: 'button', onclick: () => ((photo.box = null), draft.changed()) });
   drop.append(say('protect.box.drop'));
-  fill(acts, photo.width ? begin : null, photo.box ? drop : null);
+  fill(acts, photo.source ? begin : null, photo.box ? drop : null);
   if (held) begin.focus({ preventScroll: true });
 }
 
@@ -116,7 +116,7 @@ function draw(draft, photo, layer, acts) {
  * @returns {{text: string, icon: string, tone: string, loud?: boolean}}
  */
 function told(draft, photo) {
-  if (draft.drawing) return { text: say('protect.box.how'), icon: 'plus', tone: '' };
+  if (draft.drawing && photo.source) return { text: say('protect.box.how'), icon: 'plus', tone: '' };
   if (photo.state === 'refused' || photo.state === 'broken') {
     return { text: sentenceOf(photo), icon: 'warning', tone: 'bad', loud: true };
   }
