@@ -159,7 +159,7 @@ function outcome(job) {
 function effect(before, after, faces) {
   if (!before) return say('archive.effect.before');
   if (faces > 1) return say('archive.effect.faces', { faces, before, after });
-  if (after >= before) return say('archive.effect.none', { before });
+  if (after >= before) return say('archive.effect.none', { count: before });
   return say('archive.effect', { before, hidden: before - after });
 }
 

@@ -79,7 +79,7 @@ function parts(figures, width) {
   const step = (width - LEFT) / days.length;
   const x = (/** @type {number} */ at) => LEFT + step * (at + 0.5);
   const y = (/** @type {number} */ value) => BOTTOM - ((BOTTOM - TOP) * value) / most;
-  const drawn = stacked ? columns(figures, { x, y, step }) : series.map((each) => line(each, { x, y }));
+  const drawn = stacked ? columns(figures, { x, y, step }) : series.map((each) => line(each, { x, y, step }));
   return [...ticks.map((tick) => rule(tick, y(tick), width)), ...drawn, ...dates(days, x, width), hints(figures, { x, step })];
 }
 
@@ -125,13 +125,14 @@ function columns({ days, series }, { x, y, step }) {
 
 /**
  * @param {Series} series
- * @param {{x: (at: number) => number, y: (value: number) => number}} scale
+ * @param {{x: (at: number) => number, y: (value: number) => number, step: number}} scale
  */
-function line({ look, values }, { x, y }) {
+function line({ look, values }, { x, y, step }) {
   const places = values.flatMap((value, at) => (value === null ? [] : [{ x: x(at), y: y(value) }]));
   const d = places.map((each, at) => `${at ? 'L' : 'M'}${each.x.toFixed(1)} ${each.y.toFixed(1)}`).join('');
-  const r = values.length > 40 ? 2 : 3.5;
-  const dots = places.map((each) => s('circle', { class: `plot-dot ${look}`, cx: each.x, cy: each.y, r }));
+  // close together they would hide the line; a day alone has no line
+  const dotted = step > 7 || places.length < 2 ? places : [];
+  const dots = dotted.map((each) => s('circle', { class: `plot-dot ${look}`, cx: each.x, cy: each.y, r: 3.5 }));
   return s('g', {}, s('path', { class: `plot-line ${look}`, d }), dots);
 }
 

@@ -60,6 +60,7 @@ export class Browse {
     const count = h('div.spread.archive-count', null, this.#count, this.#all);
     fill(root, head, h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice()), this.#down, this.#notices, count);
     root.append(this.#list, this.#end, this.#bar);
+    this.#changed();
     await this.#load(Math.max(PAGE, history.state?.loaded ?? 0));
   }
 
@@ -139,6 +140,7 @@ export class Browse {
   /** @param {import('../../core/api.js').Problem} problem */
   #failed(problem) {
     this.#list.removeAttribute('aria-busy');
+    this.#changed();
     const again = () => {
       fill(this.#notices);
       this.#load(PAGE);
