@@ -37,8 +37,9 @@ export function compare(pictures, { signal, again }) {
   const zoom = zooming(frame, before ? [before, after] : [after], pictures, signal);
   dragged(frame, handle, zoom);
   const heat = pictures.heatmap ? heating(frame, after, pictures.heatmap) : null;
-  const explain = () => {
-    if (heat?.on()) fill(help, legend());
+  const explain = (/** @type {boolean} */ failed = false) => {
+    if (failed) help.textContent = say('compare.failed');
+    else if (heat?.on()) fill(help, legend());
     else help.textContent = zoom.on() ? say('compare.help.zoom') : before ? say('compare.help') : '';
   };
   heat?.told(explain);
@@ -58,7 +59,8 @@ export function compare(pictures, { signal, again }) {
  */
 function layer(side, source, name) {
   const image = h('img', { src: source, alt: name, decoding: 'async', draggable: false });
-  return h('div', { class: `compare-layer ${side}` }, image, h('span.compare-name', { 'aria-hidden': true }, say(`compare.${side}.short`)));
+  const label = h('span.compare-name', { 'aria-hidden': 'true' }, say(`compare.${side}.short`));
+  return h('div', { class: `compare-layer ${side}` }, image, label);
 }
 
 /**
@@ -171,27 +173,37 @@ function heating(frame, after, source) {
   /** @type {HTMLElement | null} */
   let image = null;
   let pressed = false;
+  /** @type {(failed?: boolean) => void} */
   let told = () => {};
   const on = () => frame.classList.contains('heated');
+  // the next try asks for it anew
+  const fail = () => {
+    image?.remove();
+    image = null;
+    press(false);
+    told(true);
+  };
   /** @param {boolean} next */
   const set = (next) => {
     if (next && !image) {
       image = h('img.compare-heat', { src: source, alt: say('result.heatmap.text'), draggable: false });
-      image.addEventListener('error', () => fill(frame, h('p.compare-failed', null, say('compare.failed'))));
+      image.addEventListener('error', fail);
       after.append(image);
       frame.dispatchEvent(new Event('grown'));
     }
     frame.classList.toggle('heated', next);
     told();
   };
-  button.addEventListener('click', () => {
-    pressed = !pressed;
+  /** @param {boolean} next */
+  const press = (next) => {
+    pressed = next;
     button.setAttribute('aria-pressed', String(pressed));
     set(pressed);
-  });
+  };
+  button.addEventListener('click', () => press(!pressed));
   button.addEventListener('pointerenter', (event) => event.pointerType === 'mouse' && set(true));
   button.addEventListener('pointerleave', () => set(pressed));
-  return { button, on, told: (/** @type {() => void} */ hear) => (told = hear) };
+  return { button, on, told: (/** @type {(failed?: boolean) => void} */ hear) => (told = hear) };
 }
 
 /** What the heat map's colours mean; always the same. */

@@ -5,6 +5,8 @@ import { say } from '../core/words.js';
 /** Width in CSS pixels from which before and after stand side by side. */
 const PAIRED = 560;
 const STEP = 40;
+/** @type {Record<string, [number, number]>} */
+const WAYS = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
 
 /**
  * @param {HTMLElement} frame
@@ -20,9 +22,11 @@ export function zooming(frame, layers, { width, height, centre }, signal) {
     frame.classList.toggle('paired', zoomed && layers.length > 1 && frame.clientWidth >= PAIRED);
     // a picture pixel as large as a pixel of the screen, also on dense screens and in a zoomed browser
     const scale = 1 / devicePixelRatio;
+    const size = [width * scale, height * scale];
     for (const layer of layers) {
-      const place = [offset(layer.clientWidth, width * scale, x * scale), offset(layer.clientHeight, height * scale, y * scale)];
-      for (const image of layer.querySelectorAll('img')) laid(image, zoomed ? [width * scale, height * scale] : null, place);
+      const left = offset(layer.clientWidth, size[0], x * scale);
+      const top = offset(layer.clientHeight, size[1], y * scale);
+      for (const image of layer.querySelectorAll('img')) laid(image, zoomed ? size : null, [left, top]);
     }
   };
   /**
@@ -36,11 +40,10 @@ export function zooming(frame, layers, { width, height, centre }, signal) {
     draw();
   };
   frame.addEventListener('keydown', (event) => {
-    /** @type {Record<string, [number, number]>} */
-    const ways = { ArrowLeft: [STEP, 0], ArrowRight: [-STEP, 0], ArrowUp: [0, STEP], ArrowDown: [0, -STEP] };
-    if (!zoomed || !(event.key in ways)) return;
+    const way = zoomed && WAYS[event.key];
+    if (!way) return;
     event.preventDefault();
-    move(...ways[event.key]);
+    move(...way);
   });
   frame.addEventListener('grown', draw);
   const observer = new ResizeObserver(draw);

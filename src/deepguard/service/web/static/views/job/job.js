@@ -93,7 +93,9 @@ function drawing(visit, place, follower) {
     if (kind !== next || visit.signal.aborted) return;
     screen = made;
     put(made.element);
-    if (before) announce(say(`job.${job.state}`));
+    // with the first sentence of what came of it
+    const lead = place.querySelector('.lead')?.textContent;
+    if (before) announce([say(`job.${job.state}`), lead].filter(Boolean).join('. '));
   };
   /** @param {import('../../core/api.js').Problem} problem */
   const leave = (problem) => {

@@ -51,15 +51,9 @@ export function working(first, { visit, again }) {
       if (stage.textContent === say('stage.queued')) stage.textContent = text;
     });
   }
-  const panel = h(
-    'section.panel',
-    null,
-    stage,
-    bar,
-    h('p.spread.figure', null, share, left),
-    rows.element,
-    h('p.quiet.job-leave', null, say('job.leave')),
-  );
+  const figures = h('p.spread.figure', null, share, left);
+  const leave = h('p.quiet.job-leave', null, say('job.leave'));
+  const panel = h('section.panel', null, stage, bar, figures, rows.element, leave);
   return { element: h('div.narrow', null, head, panel, h('div.row', null, stop)), update };
 }
 

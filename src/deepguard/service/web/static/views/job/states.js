@@ -79,14 +79,11 @@ export function gone(before) {
  * @param {string} share
  */
 export function listed(job, share) {
-  const files = job.results.map((each) =>
-    h(
-      'li',
-      null,
-      h('a', { href: resultAddress(job, each.name, { share }), download: each.filename }, icon('download'), each.filename),
-      h('span.quiet', null, size(each.size)),
-    ),
-  );
+  const files = job.results.map((each) => {
+    const href = resultAddress(job, each.name, { share });
+    const link = h('a', { href, download: each.filename }, icon('download'), each.filename);
+    return h('li', null, link, h('span.quiet', null, size(each.size)));
+  });
   return h('ul.panel.job-rows', null, ...files);
 }
 

@@ -22,12 +22,14 @@ export function download(job, share) {
   const file = job.results.find((each) => each.name === 'picture');
   if (!file) return null;
   const href = resultAddress(job, file.name, { share });
-  return h('a.button.primary.result-download', { href, download: file.filename }, icon('download'), say('result.download'));
+  const given = { href, download: file.filename };
+  return h('a.button.primary.result-download', given, icon('download'), say('result.download'));
 }
 
 /** @param {import('./result.js').Given} given */
 export function actions({ job, share, signal, go }) {
   const files = FILES.flatMap((name) => job.results.find((each) => each.name === name) ?? []);
+  const folded = h('details', null, h('summary', null, say('result.files')), saved(job, files, share));
   return [
     h(
       'div.row',
@@ -36,7 +38,7 @@ export function actions({ job, share, signal, go }) {
       opening(job, share, signal),
       job.share !== null ? deletion(job, { go }) : null,
     ),
-    files.length ? h('details.result-files', null, h('summary', null, say('result.files')), saved(job, files, share)) : null,
+    files.length ? folded : null,
   ];
 }
 

@@ -47,7 +47,8 @@ function told({ summary, started, ended, results }, log) {
 /** @param {[string, string, string | number | undefined | null]} figure */
 function row([name, key, value]) {
   const why = key ? h('span.quiet', null, say(`result.explain.${key}`)) : null;
-  return h('tr', null, h('th', { scope: 'row' }, name, why), h('td', null, typeof value === 'number' ? number(value) : value));
+  const cell = h('td', null, typeof value === 'number' ? number(value) : value);
+  return h('tr', null, h('th', { scope: 'row' }, name, why), cell);
 }
 
 /** @param {number | null | undefined} value */

@@ -30,13 +30,14 @@ export function posting(log) {
   const rows = [...judgementsOf(log, true), ...judgementsOf(log, false)];
   const names = versions.map((each) => (each === DELIVERED ? say('result.table.delivered') : placeName(each)));
   const head = [say('result.table.program'), ...names].map((name) => h('th', { scope: 'col' }, name));
+  const body = h('tbody', null, rows.map((each) => row(each, versions)));
   return [
     h('h2.result-posting', { id: 'posting' }, say('result.table')),
     h('p.quiet', null, say('result.table.text')),
     h(
       'div.panel.scrolls.result-table',
       { tabindex: '0', role: 'region', 'aria-labelledby': 'posting' },
-      h('table', null, h('thead', null, h('tr', null, head)), h('tbody', null, rows.map((each) => row(each, versions)))),
+      h('table', null, h('thead', null, h('tr', null, head)), body),
     ),
   ];
 }

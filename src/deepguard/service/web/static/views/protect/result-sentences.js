@@ -93,8 +93,9 @@ function ofMany(summary, log) {
   const retry = log ? tally(judgementsOf(log, true)).retry : 0;
   if (retry > after) said.push(say('result.retry.times', { count: retry }));
   const { judges } = summary;
-  if (judges) said.push(say('result.judges', { detectors: judges.detectors, before: judges.found_before, after: judges.found_after }));
-  return said;
+  if (!judges) return said;
+  const times = { before: judges.found_before, after: judges.found_after };
+  return [...said, say('result.judges', { detectors: judges.detectors, ...times })];
 }
 
 /**

@@ -20,7 +20,8 @@ export function strength({ job, signal, go }, log) {
   const own = Number(log.options.epsilon);
   if (!own) return null;
   let most = Infinity;
-  const range = h('input', { type: 'range', id: 'strength', min: 0, max: FACTORS.length - 1, step: 1, value: String(SAME) });
+  const steps = { min: 0, max: FACTORS.length - 1, step: 1, value: String(SAME) };
+  const range = h('input', { type: 'range', id: 'strength', ...steps });
   const said = h('output.figure', { for: 'strength' });
   const takes = h('span.quiet');
   const start = h('button', { type: 'button', disabled: true }, icon('repeat'), say('result.strength.go'));
