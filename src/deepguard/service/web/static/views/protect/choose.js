@@ -39,7 +39,7 @@ export function chooser(draft) {
     focus: () => choose.focus(),
   });
   draft.listen(() => {
-    const some = draft.photos.length > 0;
+    const { some } = draft;
     root.classList.toggle('some', some);
     choose.classList.toggle('primary', !some);
     fill(choose, icon(some ? 'plus' : 'photo'), say(some ? 'protect.more' : 'start.file'));

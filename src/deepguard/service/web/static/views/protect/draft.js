@@ -24,6 +24,8 @@ export class Draft {
   starting = false;
   /** Whether no worker has reported yet. */
   late = false;
+  /** Whether what a chosen photo needs is on the page. */
+  grown = false;
   /** @type {Record<string, number>} preset -> seconds for the open photo, as far as they are known */
   seconds = {};
   /** @type {{seconds: number, waiting: number} | null} for all photos that are ready */
@@ -52,8 +54,18 @@ export class Draft {
     this.#told = true;
     queueMicrotask(() => {
       this.#told = false;
-      if (!this.signal.aborted) for (const each of this.#listeners) each();
+      if (!this.signal.aborted) this.tell();
     });
+  }
+
+  /** Tell everybody now. */
+  tell() {
+    for (const each of this.#listeners) each();
+  }
+
+  /** Whether photos are shown. */
+  get some() {
+    return this.grown && this.photos.length > 0;
   }
 
   /** Photos of which a job can be made now. */

@@ -27,6 +27,8 @@ const searching = lane(2);
 export class Photo {
   /** @type {PhotoState} */
   state = 'waiting';
+  /** @type {Promise<void> | null} over once it is known whether the browser shows it, and how large it is */
+  seen = null;
   /** Share of the file that is sent. */
   share = 0;
   /** Code of what went wrong. */
@@ -96,6 +98,7 @@ export class Photo {
   /** Send it, or send it again. */
   send() {
     this.problem = '';
+    this.seen ??= this.#measured();
     this.#become('waiting');
     background(this.leaving.signal, () => sending(() => this.#sent()));
   }
@@ -133,7 +136,9 @@ export class Photo {
     const { signal } = this.leaving;
     if (signal.aborted || !this.file) return;
     try {
-      await this.#measure(this.file);
+      await this.seen;
+      const most = this.draft.limits?.pixels ?? Infinity;
+      if (this.width * this.height > most) throw new Problem({ code: 'image_too_large' });
       this.#become('sending');
       const told = (/** @type {number} */ share) => ((this.share = share), this.draft.changed());
       this.upload = await upload(this.file, this.name, { signal, told });
@@ -145,14 +150,10 @@ export class Photo {
     this.look();
   }
 
-  /** @param {File} file */
-  async #measure(file) {
-    const size = this.shows ? this : await measured(file);
-    if (!size) return;
-    Object.assign(this, { width: size.width, height: size.height, shows: true });
+  async #measured() {
+    const size = this.file && (await measured(this.file));
+    if (size) Object.assign(this, { width: size.width, height: size.height, shows: true });
     this.draft.changed();
-    const most = this.draft.limits?.pixels ?? Infinity;
-    if (size.width * size.height > most) throw new Problem({ code: 'image_too_large' });
   }
 
   async #looked() {

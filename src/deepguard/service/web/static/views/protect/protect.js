@@ -19,20 +19,28 @@ export default {
     const choose = chooser(draft);
     const leave = (/** @type {string} */ path) => (remember(), go(path));
     const running = h('p.protect-running', { hidden: true });
-    const head = h('header', null, h('h1', null, say('start.title')), h('p.protect-lead', null, say('start.lead')), running);
+    const head = h('header', null, h('h1', null, say('start.title')), h('p.protect-lead', null, say('start.lead')));
     const left = h('div.protect-left', null, choose);
     const right = h('div.protect-right', null, presets(draft));
     const body = h('div.protect-work', null, left, right);
-    fill(root, head, query.has('removed') ? removed() : null, body);
+    fill(root, head, query.has('removed') ? removed() : null, body, running);
     const grow = once(async () => {
-      const { work } = await import('./work.js');
+      const [{ work }] = await Promise.all([import('./work.js'), draft.open?.seen]);
+      if (signal.aborted) return;
       const { before, after, bar } = work(draft, choose.focus, leave);
+      const held = document.activeElement;
+      // taken out and put back, so that nothing is seen to jump
+      body.remove();
       left.prepend(...before);
       right.append(...after);
       body.append(bar);
+      draft.grown = true;
+      draft.tell();
+      head.after(body);
+      if (held instanceof HTMLElement && body.contains(held)) held.focus({ preventScroll: true });
     }, (problem) => choose.tell(sentence(problem)));
     draft.listen(() => {
-      root.classList.toggle('some', draft.photos.length > 0);
+      root.classList.toggle('some', draft.some);
       if (draft.photos.length) background(signal, grow);
     });
     addEventListener('online', () => {

@@ -74,7 +74,6 @@ function cardOf(draft, photo, drop) {
     open.setAttribute('aria-pressed', String(draft.open === photo));
     open.disabled = single || photo.state === 'refused';
     element.classList.toggle('problem', photo.state === 'refused' || photo.state === 'broken');
-    element.classList.toggle('busy', photo.state !== 'sent');
     bar.hidden = photo.state !== 'sending';
     bar.value = photo.share;
     const now = stateOf(photo);
