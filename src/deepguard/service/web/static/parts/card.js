@@ -103,7 +103,8 @@ function picture(job) {
  */
 function stopper(job, element, options) {
   if (job.state !== 'queued' && job.state !== 'running') return null;
-  const button = h('button', { type: 'button', 'aria-label': say('archive.cancel', { name: job.name }) }, say('act.cancel'));
+  const label = say('archive.cancel', { name: job.name });
+  const button = h('button', { type: 'button', 'aria-label': label }, say('act.cancel'));
   button.onclick = async () => {
     // not disabled: that would lose the focus
     if (button.getAttribute('aria-disabled')) return;
@@ -134,7 +135,9 @@ function factsOf(job) {
 /** @param {Job} job */
 function advance(job) {
   const { share, seconds_left: left } = job.progress;
-  if (job.state === 'queued') return job.estimate && h('p.quiet', null, say('archive.takes', { time: duration(job.estimate) }));
+  if (job.state === 'queued') {
+    return job.estimate && h('p.quiet', null, say('archive.takes', { time: duration(job.estimate) }));
+  }
   if (job.state === 'cancelling') return h('progress', { 'aria-label': say('job.progress') });
   const text = [percent(share), left !== null && say('job.left', { time: duration(left) })];
   return [
@@ -167,5 +170,6 @@ function effect(before, after, faces) {
 function removal(job) {
   if (!over(job) || job.state === 'expired') return null;
   const seconds = (Date.parse(job.expires) - Date.now()) / 1000;
-  return h('span', null, seconds > 0 ? say('archive.removed', { time: duration(seconds) }) : say('archive.removed.soon'));
+  const soon = seconds <= 0;
+  return h('span', null, soon ? say('archive.removed.soon') : say('archive.removed', { time: duration(seconds) }));
 }

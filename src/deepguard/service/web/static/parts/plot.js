@@ -37,8 +37,9 @@ export function plot(figures) {
   };
   new ResizeObserver(draw).observe(drawing);
   const key = (/** @type {Series} */ each) =>
-    h('li', null, s('svg', { class: 'plot-key', viewBox: '0 0 24 12', 'aria-hidden': 'true' }, sample(each, figures)), each.name);
-  return h('div.plot', null, drawing, h('ul.plot-keys', { 'aria-hidden': 'true' }, figures.series.map(key)), table(figures));
+    h('li', null, s('svg', { class: 'plot-key', viewBox: '0 0 24 12' }, sample(each, figures)), each.name);
+  const keys = h('ul.plot-keys', { 'aria-hidden': 'true' }, figures.series.map(key));
+  return h('div.plot', null, drawing, keys, table(figures));
 }
 
 /**
@@ -47,7 +48,8 @@ export function plot(figures) {
  */
 function sample({ look }, { stacked }) {
   if (stacked) return s('rect', { class: `plot-${look}`, width: 24, height: 12, rx: 2 });
-  return [s('path', { class: `plot-line ${look}`, d: 'M0 6H24' }), s('circle', { class: `plot-dot ${look}`, cx: 12, cy: 6, r: 3.5 })];
+  const dot = s('circle', { class: `plot-dot ${look}`, cx: 12, cy: 6, r: 3.5 });
+  return [s('path', { class: `plot-line ${look}`, d: 'M0 6H24' }), dot];
 }
 
 /** Hatching and dots: the looks differ without their colours. They are found by name, so one of them will do. */
@@ -80,7 +82,8 @@ function parts(figures, width) {
   const x = (/** @type {number} */ at) => LEFT + step * (at + 0.5);
   const y = (/** @type {number} */ value) => BOTTOM - ((BOTTOM - TOP) * value) / most;
   const drawn = stacked ? columns(figures, { x, y, step }) : series.map((each) => line(each, { x, y, step }));
-  return [...ticks.map((tick) => rule(tick, y(tick), width)), ...drawn, ...dates(days, x, width), hints(figures, { x, step })];
+  const rules = ticks.map((tick) => rule(tick, y(tick), width));
+  return [...rules, ...drawn, ...dates(days, x, width), hints(figures, { x, step })];
 }
 
 /**
@@ -116,7 +119,8 @@ function columns({ days, series }, { x, y, step }) {
     for (const { look, values } of series) {
       const value = values[at] ?? 0;
       const top = y(sum + value);
-      if (value) column.append(s('rect', { class: `plot-${look}`, x: x(at) - width / 2, y: top, width, height: y(sum) - top }));
+      const place = { x: x(at) - width / 2, y: top, width, height: y(sum) - top };
+      if (value) column.append(s('rect', { class: `plot-${look}`, ...place }));
       sum += value;
     }
     return column;
@@ -163,7 +167,8 @@ function hints({ days, series }, { x, step }) {
   const hint = (/** @type {string} */ each, /** @type {number} */ at) => {
     const known = series.filter(({ values }) => values[at] !== null);
     if (!known.length) return null;
-    const text = `${day(each)}: ${known.map(({ name, values }) => `${name} ${number(values[at] ?? 0, 1)}`).join(' · ')}`;
+    const told = known.map(({ name, values }) => `${name} ${cell(values[at])}`);
+    const text = `${day(each)}: ${told.join(' · ')}`;
     const place = { class: 'plot-hint', x: x(at) - step / 2, y: TOP, width: step, height: BOTTOM - TOP };
     return s('rect', place, s('title', {}, text));
   };
@@ -172,13 +177,16 @@ function hints({ days, series }, { x, step }) {
 
 /** @param {Figures} figures */
 function table({ title, days, series }) {
-  const row = (/** @type {number} */ at) =>
-    h('tr', null, h('th', { scope: 'row' }, day(days[at])), series.map(({ values }) => h('td', null, cell(values[at]))));
+  const row = (/** @type {number} */ at) => {
+    const cells = series.map(({ values }) => h('td', null, cell(values[at])));
+    return h('tr', null, h('th', { scope: 'row' }, day(days[at])), cells);
+  };
   const known = days.map((_, at) => at).filter((at) => series.some(({ values }) => values[at] !== null));
   const names = series.map((each) => h('th', { scope: 'col' }, each.name));
   const head = h('thead', null, h('tr', null, h('th', { scope: 'col' }, say('statistics.day')), names));
   const body = h('tbody', null, known.reverse().map(row));
-  const scrolls = h('div.scrolls', { tabindex: '0', role: 'region', 'aria-label': title }, h('table', null, head, body));
+  const whole = h('table', null, head, body);
+  const scrolls = h('div.scrolls', { tabindex: '0', role: 'region', 'aria-label': title }, whole);
   return h('details', null, h('summary', null, say('statistics.table')), scrolls);
 }
 

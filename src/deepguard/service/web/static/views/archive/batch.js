@@ -67,7 +67,8 @@ class Total {
     if (!this.#drawn) fill(this.#element, this.#text, this.#bar, this.#acts);
     const ready = jobs.filter((each) => each.state === 'done' && each.results.length);
     const active = jobs.filter((each) => !over(each));
-    const share = jobs.reduce((sum, each) => sum + (over(each) ? 1 : each.progress.share), 0) / Math.max(1, jobs.length);
+    const shares = jobs.reduce((sum, each) => sum + (over(each) ? 1 : each.progress.share), 0);
+    const share = shares / Math.max(1, jobs.length);
     this.#bar.value = share;
     this.#bar.hidden = !active.length;
     this.#title(active.length ? `${percent(share)} · ${say('job.progress')}` : say('archive.batch.over'));

@@ -19,7 +19,7 @@ export class Browse {
   #wanted;
   #leaving = new AbortController();
   #heading = h('h1', { tabindex: '-1' }, say('tab.archive'));
-  #search = h('input', { type: 'search', maxlength: '255', autocomplete: 'off', placeholder: say('archive.search'), 'aria-label': say('archive.search') });
+  #search = h('input', { type: 'search', maxlength: '255', autocomplete: 'off', placeholder: say('archive.search') });
   #notices = h('div');
   #down = h('div', { role: 'status' });
   #count = h('p.quiet');
@@ -58,18 +58,20 @@ export class Browse {
     this.#all.onclick = () => this.#grid.chooseAll(true);
     const head = h('div', null, this.#heading, h('p.quiet', null, say('archive.lead')));
     const count = h('div.spread.archive-count', null, this.#count, this.#all);
-    fill(root, head, h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice()), this.#down, this.#notices, count);
-    root.append(this.#list, this.#end, this.#bar);
+    const tools = h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice());
+    fill(root, head, tools, this.#down, this.#notices, count, this.#list, this.#end, this.#bar);
     this.#changed();
     await this.#load(Math.max(PAGE, history.state?.loaded ?? 0));
   }
 
   #field() {
-    return h('label.archive-search', null, icon('search'), this.#search);
+    const name = h('span.unseen', null, say('archive.search'));
+    return h('label.archive-search', null, name, icon('search'), this.#search);
   }
 
   #choice() {
-    const choices = Object.keys(FILTERS).map((each) => /** @type {[string, string]} */ ([each, say(`archive.is.${each}`)]));
+    /** @type {Array<[string, string]>} */
+    const choices = Object.keys(FILTERS).map((each) => [each, say(`archive.is.${each}`)]);
     return segments(say('archive.filter'), choices, this.#wanted.filter, (filter) => this.#want({ filter }));
   }
 
@@ -186,7 +188,8 @@ export class Browse {
       this.#all.focus();
     };
     const clear = h('button.ghost', { type: 'button', onclick: none }, say('archive.none'));
-    const act = h('button.danger', { type: 'button', onclick: () => this.#remove() }, icon('delete'), say('archive.delete'));
+    const press = () => this.#remove();
+    const act = h('button.danger', { type: 'button', onclick: press }, icon('delete'), say('archive.delete'));
     fill(this.#bar, h('p', null, say('archive.chosen', { count: size })), clear, act);
   }
 

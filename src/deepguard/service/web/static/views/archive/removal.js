@@ -25,7 +25,8 @@ export function removed(ids, root, signal) {
     /** @type {Removal | null} */
     let removal = null;
     const wrong = h('div', { role: 'alert' });
-    const no = h('button', { type: 'button', autofocus: true, onclick: () => dialog.close() }, say('archive.delete.no'));
+    const close = () => dialog.close();
+    const no = h('button', { type: 'button', autofocus: true, onclick: close }, say('archive.delete.no'));
     const yes = h('button.danger', { type: 'button' }, icon('delete'), say('archive.delete'));
     yes.onclick = async () => {
       yes.disabled = true;
@@ -84,5 +85,6 @@ export function refusals(removal, jobs) {
   };
   const list = h('ul', null, removal.refused.map(reason));
   const text = say('archive.refused', { count: removal.refused.length });
-  return h('div.notice.warn.archive-refused', { tabindex: '-1' }, icon('warning'), h('div', null, h('strong', null, text), list));
+  const told = h('div', null, h('strong', null, text), list);
+  return h('div.notice.warn.archive-refused', { tabindex: '-1' }, icon('warning'), told);
 }

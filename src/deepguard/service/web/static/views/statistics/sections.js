@@ -19,6 +19,7 @@ const DAY = 24 * 3600 * 1000;
  * @property {number | null} found_after
  *
  * @typedef {(pick: (day: Day) => number | null | undefined) => Array<number | null>} Values
+ * @typedef {import('../../parts/plot.js').Series} Series
  */
 
 /**
@@ -30,7 +31,10 @@ export function sections(found, count) {
   const days = Array.from({ length: count }, (_, at) => iso(Date.now() - (count - 1 - at) * DAY));
   const places = new Map(found.map((each) => [each.day, each]));
   /** @type {Values} */
-  const values = (pick) => days.map((each) => (places.has(each) ? (pick(/** @type {Day} */ (places.get(each))) ?? null) : null));
+  const values = (pick) => {
+    const value = (/** @type {Day | undefined} */ known) => (known ? (pick(known) ?? null) : null);
+    return days.map((each) => value(places.get(each)));
+  };
   return [jobs(found, days, values), seconds(found, days, values), effect(found, days, values), failures(found)];
 }
 
@@ -80,9 +84,10 @@ function seconds(found, days, values) {
     half: duration(newest.seconds_median ?? 0),
     most: duration(newest.seconds_90 ?? 0),
   });
+  /** @type {Series[]} */
   const series = [
-    { name: say('statistics.median'), look: /** @type {const} */ ('first'), values: values((each) => each.seconds_median) },
-    { name: say('statistics.most'), look: /** @type {const} */ ('second'), values: values((each) => each.seconds_90) },
+    { name: say('statistics.median'), look: 'first', values: values((each) => each.seconds_median) },
+    { name: say('statistics.most'), look: 'second', values: values((each) => each.seconds_90) },
   ];
   return section(title, reading, plot({ title, days, series }));
 }
@@ -102,9 +107,10 @@ function effect(found, days, values) {
     return number(sum / Math.max(1, weights.reduce((whole, each) => whole + each, 0)), 1);
   };
   const reading = say('statistics.effect.reading', { before: mean('found_before'), after: mean('found_after') });
+  /** @type {Series[]} */
   const series = [
-    { name: say('statistics.before'), look: /** @type {const} */ ('second'), values: values((each) => each.found_before) },
-    { name: say('statistics.after'), look: /** @type {const} */ ('first'), values: values((each) => each.found_after) },
+    { name: say('statistics.before'), look: 'second', values: values((each) => each.found_before) },
+    { name: say('statistics.after'), look: 'first', values: values((each) => each.found_after) },
   ];
   return section(title, reading, plot({ title, days, series }), h('p.quiet', null, say('statistics.effect.honest')));
 }
@@ -122,7 +128,7 @@ function failures(found) {
   const most = ranked[0][1];
   const row = (/** @type {[string, number]} */ [code, count]) =>
     h('tr', null, h('th', { scope: 'row' }, shortened(code), bar(count / most)), h('td', null, number(count)));
-  const names = ['statistics.reason', 'statistics.count'].map((key) => h('th', { scope: 'col' }, key && say(key)));
+  const names = [say('statistics.reason'), say('statistics.count')].map((name) => h('th', { scope: 'col' }, name));
   const table = h('table', null, h('thead', null, h('tr', null, names)), h('tbody', null, ranked.map(row)));
   return section(title, say('statistics.failures.reading', { reason: shortened(ranked[0][0]), n: most }), table);
 }
