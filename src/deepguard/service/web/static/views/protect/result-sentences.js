@@ -94,8 +94,8 @@ function ofMany(summary, log) {
   if (retry > after) said.push(say('result.retry.times', { count: retry }));
   const { judges } = summary;
   if (!judges) return said;
-  const times = { before: judges.found_before, after: judges.found_after };
-  return [...said, say('result.judges', { detectors: judges.detectors, ...times })];
+  const { detectors: others, found_before: had, found_after: has } = judges;
+  return [...said, say('result.judges', { detectors: others, before: had, after: has })];
 }
 
 /**
