@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from deepguard.service.web.access import COOKIE
 
@@ -20,6 +20,9 @@ FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
 HARMLESS = re.compile(r"net::ERR_ABORTED|blocked by Playwright")
 # what is fetched ahead for scripts is refused where none run
 UNWANTED = ".js: csp"
+
+
+expect.set_options(timeout=SECONDS * 1000)
 
 
 class Guest(Protocol):

@@ -12,6 +12,7 @@ from tests.e2e.stage import DETECTORS, Guest, Stage, really_found
 
 from deepguard.media.sample import sample_file
 
+FACE = ".protect-face"
 Show = Callable[[Stage, Windows, dict[str, Any]], Page]
 
 
@@ -25,7 +26,7 @@ def chosen(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
     page = start(stage, windows, how)
     with stage.finding(really_found()):
         page.locator("input[type=file]").first.set_input_files(sample_file())
-        expect(page.locator("[aria-pressed]").first).to_be_visible()
+        expect(page.locator(FACE)).to_be_visible()
     return page
 
 

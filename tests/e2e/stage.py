@@ -7,10 +7,11 @@ import datetime
 import functools
 import hashlib
 import io
+import json
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ from deepguard.weights.shelf import Shelf
 DETECTORS = ("retinaface", "yolo5face", "s3fd", "dsfd", "pyramidbox", "scrfd", "yunet", "ultralight", "mtcnn")
 HAND = "hand"
 PIXELS = 50_000_000
+Box = tuple[float, float, float, float]
+LEFT, RIGHT = (60.0, 60.0, 90.0, 110.0), (300.0, 60.0, 90.0, 110.0)
+"""Places of faces in the sample photo, as left, top, width and height."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,10 +178,31 @@ class Stage:
         with self.parts.database.writing() as session:
             jobs.cancel(session, session.get_one(Job, job_id))
 
+    def give_up(self, job_id: str) -> None:
+        """Let the worker hear that its job is cancelled."""
+        self._end(job_id, Ending(State.FAILED))
+
+    def delete(self, job_id: str) -> None:
+        """Let a job be deleted somewhere else."""
+        with self.parts.database.writing() as session:
+            session.delete(session.get_one(Job, job_id))
+
     def expire(self, job_id: str) -> None:
         """Let the time of a job that is over be over."""
         with self.parts.database.writing() as session:
             assert jobs.expire(session, job_id)
+
+    def lose_upload(self, job_id: str) -> None:
+        """Let the photo of a job be gone."""
+        with self.parts.database.writing() as session:
+            upload = session.get_one(Upload, session.get_one(Job, job_id).upload_id)
+            session.delete(upload)
+
+    def only(self, *names: str) -> Done:
+        """Return the real results without those of other names."""
+        return dataclasses.replace(
+            self.protected, made=tuple(each for each in self.protected.made if each.name in names)
+        )
 
     def row(self, job_id: str) -> Job:
         """Return a job as it stands in the database."""
@@ -240,6 +265,19 @@ def really_protected() -> Done:
 def really_found() -> Done:
     """Return what the real search makes of the sample photo with the embedded detector."""
     return Find().run(_work({}))
+
+
+def seen(*boxes: Box, small: Sequence[int] = ()) -> Done:
+    """Return a search of the sample photo that has found faces in these places; those of some numbers are too small."""
+    found = really_found()
+    report = json.loads(found.made[0].data)
+    report["faces"] = [
+        {**report["faces"][0], "number": number, "large_enough": number not in small,
+         "box": dict(zip(("x", "y", "width", "height"), box, strict=True))}
+        for number, box in enumerate(boxes, start=1)
+    ]  # fmt: skip
+    faces = dataclasses.replace(found.made[0], data=json.dumps(report).encode())
+    return Done((faces, *found.made[1:]), found.summary)
 
 
 def _work(options: Mapping[str, Any]) -> Work:

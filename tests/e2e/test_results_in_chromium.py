@@ -1,0 +1,208 @@
+"""What came of a job: looked at, measured, saved, passed on, made anew, deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.e2e.choosing import BOTH, EN
+from tests.e2e.chromium import Windows, opened
+from tests.e2e.stage import Guest, Stage
+
+from deepguard.service.web.words import Words
+
+
+def of(stage: Stage, windows: Windows, *, language: str = "en", width: int = 1280) -> tuple[Page, Guest, str]:
+    """A window on a result of the guest's own."""
+    guest = stage.guest()
+    job_id = stage.job(guest, options={"preset": "balanced", "detectors": ["mtcnn"], "steps": 3})
+    stage.finish(job_id)
+    page = opened(windows.open(stage.address, guest, language=language, width=width), f"/jobs/{job_id}")
+    expect(page.locator(".compare-frame.here")).to_be_visible()
+    return page, guest, job_id
+
+
+def report(stage: Stage) -> dict[str, Any]:
+    """The log of the stage's results."""
+    found: dict[str, Any] = json.loads(next(each.data for each in stage.protected.made if each.name == "log"))
+    return found
+
+
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_the_result_is_told_in_plain_words_and_never_called_safe(
+    stage: Stage, windows: Windows, language: str, width: int
+) -> None:
+    say = Words(language)
+    page, _, _ = of(stage, windows, language=language, width=width)
+    words = page.locator("main")
+    lead = say("result.said.none.one" if stage.protected.summary["found_after"] else "result.said.one", count=1)
+    expect(words).to_contain_text(lead)
+    expect(words).to_contain_text(say("result.honest"))
+    expect(words).to_contain_text("mtcnn")
+    expect(page.get_by_role("table").filter(has_text=say("posting.instagram"))).to_be_visible()
+    page.get_by_role("link", name=say("result.limits")).click()
+    expect(page).to_have_url(re.compile("/help#limits$"))
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_handle_between_before_and_after_is_moved_by_keys_and_by_hand(
+    stage: Stage, windows: Windows, width: int
+) -> None:
+    page, _, _ = of(stage, windows, width=width)
+    handle = page.get_by_role("slider", name=EN("compare.handle"))
+    for key, value in (("Home", 0), ("End", 100), ("PageDown", 90), ("ArrowLeft", 88), ("ArrowUp", 90)):
+        handle.press(key)
+        expect(handle).to_have_attribute("aria-valuenow", str(value))
+    assert EN("compare.value", share="90%") == handle.get_attribute("aria-valuetext")
+    frame = page.locator(".compare-frame").bounding_box()
+    assert frame is not None
+    page.mouse.click(frame["x"] + 0.25 * frame["width"], frame["y"] + 0.8 * frame["height"])
+    assert abs(int(handle.get_attribute("aria-valuenow") or 0) - 25) <= 1
+
+
+def test_the_heat_map_is_shown_with_its_scale_by_key_and_while_the_mouse_is_there(
+    stage: Stage, windows: Windows
+) -> None:
+    page, _, _ = of(stage, windows)
+    button = page.get_by_role("button", name=EN("result.heatmap"))
+    button.press("Enter")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page.locator(".compare-heat")).to_be_visible()
+    expect(page.locator("figcaption")).to_contain_text("16/255")
+    button.press("Enter")
+    expect(page.locator(".compare-heat")).to_be_hidden()
+    button.hover()
+    expect(page.locator(".compare-heat")).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(page.locator(".compare-heat")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "density", "moves"), [(360, 1, True), (1280, 1, True), (1280, 2, False)])
+def test_at_full_size_one_pixel_is_one_pixel_in_both_panes(
+    stage: Stage, windows: Windows, width: int, density: int, moves: bool
+) -> None:
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    stage.finish(job_id)
+    page = windows.open(stage.address, guest, width=width, device_scale_factor=density)
+    opened(page, f"/jobs/{job_id}")
+    expect(page.locator(".compare-frame.here")).to_be_visible()
+    page.get_by_role("radio", name="100%").check(force=True)
+    frame = page.locator(".compare-frame")
+    places = "(frame) => [...frame.querySelectorAll('.compare-layer > img')].map((each) => "
+    widths = frame.evaluate(places + "each.getBoundingClientRect().width * devicePixelRatio)")
+    assert widths == pytest.approx([512, 512])
+    moved = places + "each.style.transform)"
+    before = frame.evaluate(moved)
+    frame.press("ArrowRight")
+    after = frame.evaluate(moved)
+    # what is moved moves in both
+    # what fits stays in the middle
+    assert (before != after) == moves
+    assert len(set(before)) == len(set(after)) == 1
+
+
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_the_file_that_is_saved_is_the_protected_one(stage: Stage, windows: Windows, language: str, width: int) -> None:
+    page, _, _ = of(stage, windows, language=language, width=width)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=Words(language)("result.download")).click()
+    assert saved.value.path().read_bytes() == stage.protected.made[0].data
+    assert saved.value.suggested_filename == stage.protected.made[0].filename
+    page.locator("summary", has_text=Words(language)("result.files")).click()
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=Words(language)("result.log")).click()
+    assert json.loads(saved.value.path().read_bytes()) == report(stage)
+
+
+def test_a_stronger_try_is_a_job_with_the_same_options_and_a_larger_change(stage: Stage, windows: Windows) -> None:
+    page, guest, job_id = of(stage, windows)
+    strength = page.get_by_role("slider", name=EN("result.strength.label"))
+    redo = page.get_by_role("button", name=EN("result.strength.go"))
+    expect(redo).to_be_disabled()
+    strength.press("ArrowRight")
+    redo.click()
+    page.wait_for_url(re.compile(f"/jobs/(?!{job_id})"))
+    [old, new] = stage.rows(guest)
+    own = report(stage)["options"]["epsilon"]
+    assert new.upload_id == old.upload_id
+    assert new.options == {**old.options, "epsilon": pytest.approx(1.5 * own)}
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.done"))
+
+
+def test_other_settings_begin_with_those_of_the_job(stage: Stage, windows: Windows) -> None:
+    page, guest, job_id = of(stage, windows)
+    page.get_by_role("link", name=EN("result.other")).click()
+    part = page.locator("details", has=page.locator("summary", has_text=EN("protect.expert")))
+    part.locator("summary").click()
+    expect(part.get_by_label("mtcnn")).to_be_checked()
+    expect(part.get_by_role("spinbutton", name=EN("option.steps"))).to_have_value("3")
+    page.get_by_role("button", name=EN("start.send"), exact=True).click()
+    page.wait_for_url(re.compile(f"/jobs/(?!{job_id})"))
+    [old, new] = stage.rows(guest)
+    assert new.options == old.options
+
+
+def test_where_the_photo_is_gone_a_stronger_try_says_so(stage: Stage, windows: Windows) -> None:
+    windows.expect("404", "410", "422")
+    page, _, job_id = of(stage, windows)
+    stage.lose_upload(job_id)
+    page.get_by_role("slider", name=EN("result.strength.label")).press("ArrowRight")
+    page.get_by_role("button", name=EN("result.strength.go")).click()
+    expect(page.get_by_role("alert")).not_to_be_empty()
+
+
+def test_a_service_that_other_devices_do_not_reach_says_so_instead_of_a_code(stage: Stage, windows: Windows) -> None:
+    windows.expect("409")
+    page, _, _ = of(stage, windows)
+    page.get_by_role("button", name=EN("result.qr.short")).click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("alert")).to_have_text(EN("error.not_reachable"))
+    dialog.get_by_role("button", name=EN("result.close")).click()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_result_is_deleted_after_a_question(stage: Stage, windows: Windows) -> None:
+    page, guest, _ = of(stage, windows, width=360)
+    page.get_by_role("button", name=EN("act.delete")).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name=EN("delete.keep")).click()
+    expect(dialog).to_be_hidden()
+    assert len(stage.rows(guest)) == 1
+    page.get_by_role("button", name=EN("act.delete")).click()
+    dialog.get_by_role("button", name=EN("act.delete")).click()
+    expect(page).to_have_url(re.compile("/$"))
+    assert stage.rows(guest) == []
+    expect(page.locator("#announcer")).to_have_text(EN("start.removed"))
+
+
+def test_a_picture_that_does_not_come_is_said_and_asked_for_again(stage: Stage, windows: Windows) -> None:
+    windows.expect("ERR_FAILED", "404")
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    stage.finish(job_id)
+    page = windows.open(stage.address, guest)
+    page.route("**/results/picture?*", lambda route: route.abort())
+    opened(page, f"/jobs/{job_id}")
+    expect(page.get_by_role("alert")).to_contain_text(EN("compare.failed"))
+    page.unroute_all()
+    page.get_by_role("button", name=EN("compare.again")).click()
+    expect(page.locator(".compare-frame.here")).to_be_visible()
+
+
+def test_a_result_of_an_older_version_is_shown_with_what_it_has(stage: Stage, windows: Windows) -> None:
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    stage.finish(job_id, stage.only("picture", "comparison", "heatmap", "log"))
+    page = opened(windows.open(stage.address, guest), f"/jobs/{job_id}")
+    expect(page.locator(".compare-frame.here")).to_be_visible()
+    expect(page.get_by_role("slider", name=EN("compare.handle"))).to_have_count(0)
+    with page.expect_download() as saved:
+        page.get_by_role("link", name=EN("result.download")).click()
+    wanted = hashlib.sha256(stage.protected.made[0].data).hexdigest()
+    assert hashlib.sha256(saved.value.path().read_bytes()).hexdigest() == wanted
