@@ -73,7 +73,11 @@ function listen(id, share, heard, signal) {
   return new Promise((resolve, reject) => {
     let opened = false;
     let ended = false;
-    const leave = () => socket.close();
+    const leave = () => {
+      // browsers complain of one that is closed before it is open
+      if (socket.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close();
+      else socket.close();
+    };
     signal.addEventListener('abort', leave, { once: true });
     socket.onopen = () => (opened = true);
     socket.onmessage = (event) => {
