@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-QUALITY = 76
+QUALITY = 56
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,8 +110,8 @@ def protecting(studio: Studio) -> StorageState:
         visitor = page.context.storage_state()
         with _watching(studio, visitor, job) as windows:
             far_enough(page.request, job)
-            for (language, size), window in windows.items():
-                studio.shoot(window, "progress", language, size)
+            for language in LANGUAGES:
+                studio.shoot(windows[language, "desktop"], "progress", language, "desktop")
             ended(page.request, job)
             for (language, size), window in windows.items():
                 _result(studio, window, language, size)
@@ -120,14 +120,13 @@ def protecting(studio: Studio) -> StorageState:
 
 
 def looking_back(studio: Studio, page: Page, language: str, size: str) -> None:
-    """Take the archive, and on a large screen the statistics."""
-    arrived(page, "/archive")
-    page.wait_for_load_state("networkidle")
-    studio.shoot(page, "archive", language, size)
-    if size == "desktop":
-        arrived(page, "/statistics")
+    """Take the archive and the statistics, on a large screen."""
+    if size == "phone":
+        return
+    for view in ("archive", "statistics"):
+        arrived(page, f"/{view}")
         page.wait_for_load_state("networkidle")
-        studio.shoot(page, "statistics", language, size)
+        studio.shoot(page, view, language, size)
 
 
 def without_connection(studio: Studio, page: Page, language: str, size: str) -> None:
@@ -171,7 +170,7 @@ def _drawing(studio: Studio, page: Page, language: str) -> None:
     page.get_by_role("button", name=Words(language)("protect.box.draw")).click()
     page.get_by_role("button", name=Words(language)("protect.box.take")).wait_for()
     _scrolled(page, 0)
-    frame = page.locator("main img").first.bounding_box()
+    frame = page.locator(".protect-layer").bounding_box()
     assert frame is not None
     corners = [(frame["x"] + right * frame["width"], frame["y"] + down * frame["height"]) for right, down in FACE]
     page.mouse.move(*corners[0])
@@ -207,8 +206,10 @@ def _result(studio: Studio, page: Page, language: str, size: str) -> None:
         studio.shoot(page, "reading", language, size)
         return
     page.get_by_role("button", name=say("result.heatmap")).click()
+    page.locator(".compare-help").scroll_into_view_if_needed()
     studio.shoot(page, "heatmap", language, size)
     page.get_by_role("button", name=say("result.heatmap")).click()
+    page.locator("summary", has_text=say("result.figures")).click()
     _scrolled(page, page.locator(".result-more").evaluate("(each) => each.getBoundingClientRect().top + scrollY - 80"))
     studio.shoot(page, "figures", language, size)
 
