@@ -32,9 +32,9 @@ export function keep(draft) {
   });
 }
 
-/** Mark this place in the browser's history: going back to it finds what was started from it. */
+/** Leave the draft with this place in the browser's history: going back to it finds what was started from it. */
 export function remember() {
-  history.replaceState({ ...history.state, started: true }, '');
+  history.replaceState({ ...history.state, started: true, draft: stored() }, '');
 }
 
 /**
@@ -43,9 +43,10 @@ export function remember() {
  * @param {(names: string[]) => void} lost hears the names of photos that are no more
  */
 export function recall(draft, lost) {
-  const kept = stored();
-  const back = Boolean(history.state?.started);
-  const { photos = [], ...rest } = kept ?? {};
+  const { started: back = false, draft: left, ...state } = history.state ?? {};
+  const { photos = [], ...rest } = left ?? stored() ?? {};
+  // from now on this visit's own changes count
+  if (left) history.replaceState({ ...state, started: true }, '');
   const wanted = photos.filter((/** @type {any} */ each) => back || !each.begun);
   if (!wanted.length) return;
   Object.assign(draft, rest);

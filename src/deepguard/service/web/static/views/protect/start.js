@@ -121,6 +121,7 @@ function reason(draft) {
   if (draft.wrong.size) return say('protect.mend');
   if (draft.photos.some((each) => each.state === 'waiting' || each.state === 'sending')) return say('protect.unsent');
   if (draft.ready.length) return '';
+  if (draft.photos.some((each) => each.state === 'broken')) return say('protect.unsent');
   return say(draft.photos.some((each) => each.faceless) ? 'protect.faceless' : 'protect.unready');
 }
 
