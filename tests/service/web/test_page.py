@@ -201,8 +201,8 @@ def test_progress_tells_the_share_each_detector_and_the_time_left(parts: Parts, 
     text = words(page)
     assert "about 2 min left" in text
     assert "checking the saved photo" in text
-    assert re.search(r"retinaface \S+ still sees the face", text)
-    assert re.search(r"mtcnn \S+ no longer sees it", text)
+    assert re.search(r"RetinaFace \S+ still sees the face", text)
+    assert re.search(r"MTCNN \S+ no longer sees it", text)
 
 
 def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, client: httpx.Client) -> None:
@@ -235,7 +235,7 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
             {"judges": {"detectors": 2, "found_before": 2, "found_after": 1}},
             "Programs that were not attacked (2) find faces 2 times in the original, 1 times in the",
         ),
-        ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: scrfd, dsfd."),
+        ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: SCRFD, DSFD."),
     ],
 )
 def test_a_result_is_told_in_plain_words_and_never_called_safe(

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from deepguard import errors
+from deepguard.models.roles import detectors
 from deepguard.service import attempt, guard, jobs, leases, queue, store, tracking
 from deepguard.service.web.faults import STATUS
 from deepguard.service.web.words import ERROR, WORDS, Words, choose
@@ -36,7 +37,7 @@ def test_both_languages_have_every_sentence_with_the_same_gaps() -> None:
         assert korean, key
         assert english, key
         assert set(gap.findall(korean)) == set(gap.findall(english)), key
-        if key not in {"other_language", "result.place"}:
+        if key not in {"other_language", "result.place"} and not key.startswith("detector."):
             assert hangul.search(korean), key
             assert not hangul.search(english), key
 
@@ -76,3 +77,8 @@ def test_templates_use_only_words_that_exist() -> None:
 )
 def test_times_are_told_in_units_that_suit_them(seconds: float, korean: str, english: str) -> None:
     assert (Words("ko").duration(seconds), Words("en").duration(seconds)) == (korean, english)
+
+
+def test_every_detector_here_goes_by_the_name_that_people_know() -> None:
+    assert [name for name in detectors.names() if f"detector.{name}" not in WORDS] == []
+    assert (Words("ko").program("yolo5face"), Words("ko").program("brand-new")) == ("YOLO5Face", "brand-new")

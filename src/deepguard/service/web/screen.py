@@ -198,7 +198,7 @@ def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
         yield say("result.posted", places=", ".join(places))
     missing = summary.get("missing", ())
     if missing:
-        yield say("result.missing", names=", ".join(missing))
+        yield say("result.missing", names=", ".join(map(say.program, missing)))
 
 
 def _found(say: Words, summary: Mapping[str, Any], before: int, after: int) -> str:

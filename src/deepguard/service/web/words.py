@@ -51,6 +51,10 @@ class Words:
         """Return the sentence for an error; the general one for a code of a kind that is not known here."""
         return self(key if self.known(key := ERROR + code) else f"{ERROR}error")
 
+    def program(self, name: str) -> str:
+        """Return what people call a program that looks for faces; one that is new goes by the name of its module."""
+        return self(key) if self.known(key := f"detector.{name}") else name
+
     def every(self) -> dict[str, str]:
         """Return all sentences by their keys."""
         return {key: pair[LANGUAGES.index(self.language)] for key, pair in WORDS.items()}

@@ -9,7 +9,7 @@ const YEAR = 365 * 24 * 3600;
 export function install() {
   const button = document.getElementById('theme');
   if (!button) return;
-  button.hidden = false;
+  button.classList.add('works');
   const kept = /deepguard_theme=(light|dark)/.exec(document.cookie)?.[1];
   // a page that the browser has kept knows of no cookie
   if (kept) document.documentElement.setAttribute('data-theme', kept);

@@ -40,6 +40,14 @@ export function known(key) {
 }
 
 /**
+ * Return what people call a program that looks for faces; one that is new here goes by the name of its module.
+ * @param {string} name
+ */
+export function program(name) {
+  return known(`detector.${name}`) ? say(`detector.${name}`) : name;
+}
+
+/**
  * Return a number with at most so many digits after the point.
  * @param {number} value
  * @param {number} [digits]

@@ -2,7 +2,7 @@
 
 import { post } from '../../core/api.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
-import { duration, known, percent, say } from '../../core/words.js';
+import { duration, known, percent, program, say } from '../../core/words.js';
 import { doing } from '../../parts/doing.js';
 import { heading, refocus } from './states.js';
 
@@ -70,7 +70,7 @@ function detectorRows() {
       const kept = rows.get(name);
       if (kept?.sees === sees) continue;
       const state = h(sees ? 'span.warn' : 'span.good', null, icon(sees ? 'seen' : 'hidden'), saying(sees));
-      const row = h('li', null, h('span', null, name), state);
+      const row = h('li', null, h('span', null, program(name)), state);
       if (kept) kept.row.replaceWith(row);
       else list.append(row);
       rows.set(name, { row, sees });

@@ -1,7 +1,7 @@
 /** One field for one option of a JSON schema. */
 
 import { fill, h } from '../../core/dom.js';
-import { known, number, say } from '../../core/words.js';
+import { known, number, program, say } from '../../core/words.js';
 
 /**
  * @typedef {{type?: string, enum?: string[], items?: Schema, minimum?: number, maximum?: number,
@@ -56,7 +56,7 @@ function choices(draft, option, names) {
       const missing = input.disabled && !about.textContent;
       if (missing) fill(about, say('protect.missing'), ' ', h('code', null, model?.missing || model?.fault || ''));
     });
-    return h('label.check', null, input, h('span', null, name, about));
+    return h('label.check', null, input, h('span', null, program(name), about));
   });
   const label = { 'aria-label': option.label, role: 'group', class: 'protect-choices' };
   return h('div.field', foreign(option), h('span.label', null, option.label), help(option), h('div', label, boxes));

@@ -12,7 +12,7 @@ import { duration, known, say } from '../../core/words.js';
 export function presets(draft) {
   const cards = h('div.cards');
   const root = h('fieldset.protect-presets', null, h('legend', null, say('start.preset')), cards);
-  const waiting = h('div.panel', { role: 'status', hidden: true }, h('h2', null, icon('wait'), ' ', say('starting.title')));
+  const waiting = h('div.panel', { role: 'status', hidden: true }, h('h2', null, icon('wait'), say('starting.title')));
   waiting.append(h('p', null, say('starting.text')));
   /** @type {any} */
   let shown = null;

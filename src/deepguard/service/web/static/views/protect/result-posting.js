@@ -1,7 +1,7 @@
 /** Which program finds which face: as delivered, and after posting. */
 
 import { h, icon } from '../../core/dom.js';
-import { say } from '../../core/words.js';
+import { program, say } from '../../core/words.js';
 import { DELIVERED, judgementsOf, versionsOf } from './result-log.js';
 import { placeName } from './result-sentences.js';
 
@@ -54,7 +54,7 @@ function group(title, judgements) {
 /** @param {Judgement} judgement */
 function chip(judgement) {
   const { tone, sign, word } = seen(judgement, DELIVERED);
-  return h(`li.chip`, { class: tone }, icon(sign), h('b', null, judgement.detector), h('span', null, word));
+  return h(`li.chip`, { class: tone }, icon(sign), h('b', null, program(judgement.detector)), h('span', null, word));
 }
 
 /**
@@ -66,7 +66,7 @@ function row(judgement, versions) {
     const { tone, sign, word } = seen(judgement, version);
     return h('td', { class: tone }, icon(sign), ' ', word);
   });
-  return h('tr', null, h('th', { scope: 'row' }, judgement.detector), cells);
+  return h('tr', null, h('th', { scope: 'row' }, program(judgement.detector)), cells);
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What was reached, in plain words; only what was measured. */
 
 import { h, icon } from '../../core/dom.js';
-import { known, list, say } from '../../core/words.js';
+import { known, list, program, say } from '../../core/words.js';
 import { judgementsOf, tally, versionsOf } from './result-log.js';
 
 /** @type {Array<[RegExp, (count: number) => string]>} */
@@ -18,7 +18,7 @@ const TOLD = [
  */
 export function sentences(job, log) {
   const { summary } = job;
-  const missing = summary.missing?.length ? [say('result.missing', { names: list(summary.missing) })] : [];
+  const missing = summary.missing?.length ? [say('result.missing', { names: list(summary.missing.map(program)) })] : [];
   if (typeof summary.found_before !== 'number') return missing;
   const said = (summary.faces ?? 1) === 1 ? ofOne(summary, log) : ofMany(summary, log);
   return [...said, ...missing];

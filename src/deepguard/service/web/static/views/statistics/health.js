@@ -2,7 +2,7 @@
 
 import { get } from '../../core/api.js';
 import { fill, h, icon } from '../../core/dom.js';
-import { list, say } from '../../core/words.js';
+import { list, program, say } from '../../core/words.js';
 
 /**
  * @typedef {object} Model
@@ -41,7 +41,7 @@ function line(models, missing) {
   return h(
     'details.statistics-missing',
     null,
-    h('summary', null, icon('warning'), ' ', say('statistics.models.some', { count, names: list(lacking) })),
+    h('summary', null, icon('warning'), ' ', say('statistics.models.some', { count, names: list(lacking.map(program)) })),
     h('p', null, say('statistics.models.bring')),
     h('p.stack', null, commands),
   );
