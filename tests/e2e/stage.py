@@ -221,6 +221,17 @@ class Stage:
             session.execute(update(Job).where(Job.id == job_id).values(revision=Job.revision + 1, **columns))
 
     @contextmanager
+    def settled(self, **changes: Any) -> Iterator[None]:
+        """Let some settings be others for a while."""
+        before = self.parts.settings
+        # what answers holds these very parts
+        object.__setattr__(self.parts, "settings", before.model_copy(update=changes))
+        try:
+            yield
+        finally:
+            object.__setattr__(self.parts, "settings", before)
+
+    @contextmanager
     def finding(self, done: Done) -> Iterator[None]:
         """Let every search for faces end so, at once."""
         over = threading.Event()
