@@ -27,7 +27,8 @@ export function chooser(draft) {
   const lead = h('p.protect-here', null, icon('photo'), h('span', null, say('protect.drop')));
   const zone = h('div.protect-zone', null, lead, h('div.row', null, choose, photograph), limits, input, camera);
   zone.addEventListener('click', (event) => {
-    if (!draft.photos.length && event.target instanceof Element && !event.target.closest('button, input')) input.click();
+    const target = /** @type {Element} */ (event.target);
+    if (!draft.photos.length && !target.closest('button, input')) input.click();
   });
   choose.setAttribute('aria-describedby', limits.id);
   const root = Object.assign(h('section.protect-choose', { 'aria-label': say('start.file') }, zone, notice), {

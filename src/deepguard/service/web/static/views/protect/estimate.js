@@ -42,7 +42,8 @@ async function ask(draft, known, stale) {
     // photos of one size take the same time
     const key = JSON.stringify([photo.upload?.width ?? photo.name, photo.upload?.height, options]);
     if (anew || !known.has(key)) {
-      const answer = await post('/estimates', { kind: 'protect', upload: photo.upload?.id, options }, { signal: draft.signal });
+      const wish = { kind: 'protect', upload: photo.upload?.id, options };
+      const answer = await post('/estimates', wish, { signal: draft.signal });
       known.set(key, answer.seconds);
       waiting = answer.waiting_seconds;
     }

@@ -76,9 +76,10 @@ function groups(draft, field) {
   for (const [name, schema] of Object.entries(extra?.properties ?? {})) grouped.rest.push([name, schema, true]);
   return Object.entries(grouped)
     .filter(([, fields]) => fields.length)
-    .map(([group, fields]) =>
-      h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), fields.map((each) => field(draft, optionOf(draft, ...each)))),
-    );
+    .map(([group, fields]) => {
+      const made = fields.map((each) => field(draft, optionOf(draft, ...each)));
+      return h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), made);
+    });
 }
 
 /**

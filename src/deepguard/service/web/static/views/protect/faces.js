@@ -19,7 +19,8 @@ export function frames(draft, photo) {
     const number = h('span', { 'aria-hidden': 'true' }, face.number);
     if (!face.large_enough) {
       const text = say('protect.face.small', { number: face.number });
-      return placed(h('div.protect-face.small', { role: 'img', 'aria-label': text, title: text }, number), face.box, photo);
+      const frame = h('div.protect-face.small', { role: 'img', 'aria-label': text, title: text }, number);
+      return placed(frame, face.box, photo);
     }
     const frame = h('button.protect-face', { type: 'button', onclick: () => turn(draft, photo, face.number) }, number);
     name(frame, photo, face.number);

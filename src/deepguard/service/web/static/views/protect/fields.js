@@ -78,7 +78,8 @@ function tick(draft, option) {
  * @param {string[]} values
  */
 function select(draft, option, values) {
-  const input = h('select', { id: idOf(option) }, values.map((value) => h('option', { value }, wordOf(option.name, value))));
+  const offered = values.map((value) => h('option', { value }, wordOf(option.name, value)));
+  const input = h('select', { id: idOf(option) }, offered);
   input.addEventListener('change', () => option.set(input.value));
   draft.listen(() => (input.value = option.value() ?? option.preset() ?? values[0]));
   return framed(draft, option, input, (value) => wordOf(option.name, value));
@@ -101,11 +102,13 @@ function numeric(draft, option) {
   const { schema, name } = option;
   const scale = name === 'epsilon' ? LEVELS : 1;
   const whole = schema.type === 'integer' || scale > 1;
-  const least = scaled(schema.minimum ?? (schema.exclusiveMinimum === undefined ? undefined : whole ? 1 / scale : 0.01), scale);
+  const above = schema.exclusiveMinimum === undefined ? undefined : whole ? 1 / scale : 0.01;
+  const least = scaled(schema.minimum ?? above, scale);
   const most = scaled(schema.maximum, scale);
   const bounds = { min: least, max: most, step: whole ? 1 : 0.05 };
   const fault = h('span.bad', { id: `${idOf(option)}-fault`, role: 'alert' });
-  const input = h('input', { type: 'number', id: idOf(option), ...bounds, step: whole ? 1 : 'any', inputmode: 'decimal' });
+  const typed = { type: 'number', inputmode: 'decimal', ...bounds, step: whole ? 1 : 'any' };
+  const input = h('input', { id: idOf(option), ...typed });
   input.setAttribute('aria-describedby', fault.id);
   const range = h('input', { type: 'range', ...bounds, 'aria-label': option.label });
   const read = () => {

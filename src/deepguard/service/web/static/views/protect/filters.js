@@ -18,6 +18,7 @@ const [BRIGHTNESS, CONTRAST, WARMTH] = [0.5, 0.8, 0.15];
 export function filters(draft) {
   const sliders = Object.entries(LEAST).map(([name, least]) => slider(draft, name, least));
   const blur = h('input', { type: 'checkbox', onchange: () => set(draft, 'blur_others', blur.checked) });
+  const help = h('span.quiet', null, say('filter.blur_others.help'));
   const reset = h('button.ghost', { type: 'button', onclick: () => ((draft.filters = {}), draft.changed()) });
   reset.append(icon('repeat'), say('protect.filter.reset'));
   const mark = h('span.quiet');
@@ -27,7 +28,7 @@ export function filters(draft) {
     h('summary', null, say('protect.filters'), ' ', mark),
     h('p.quiet', null, say('protect.filters.help')),
     sliders,
-    h('label.check', null, blur, h('span', null, say('filter.blur_others'), h('span.quiet', null, say('filter.blur_others.help')))),
+    h('label.check', null, blur, h('span', null, say('filter.blur_others'), help)),
     reset,
   );
   const drawing = look(draft);
@@ -51,7 +52,8 @@ export function matrix({ brightness = 0, contrast = 0, saturation = 0, warmth = 
   const scale = (1 + CONTRAST * contrast) * (1 + BRIGHTNESS * brightness);
   const added = -0.5 * CONTRAST * contrast;
   return [1 + WARMTH * warmth, 1, 1 - WARMTH * warmth].map((gain, row) => {
-    const mixed = LUMA.map((luma, column) => gain * scale * ((row === column ? 1 + saturation : 0) - saturation * luma));
+    const own = (/** @type {number} */ column) => (row === column ? 1 + saturation : 0);
+    const mixed = LUMA.map((luma, column) => gain * scale * (own(column) - saturation * luma));
     return [...mixed, 0, gain * added];
   });
 }
@@ -64,7 +66,8 @@ export function matrix({ brightness = 0, contrast = 0, saturation = 0, warmth = 
 function slider(draft, name, least) {
   const id = `filter-${name}`;
   const output = h('output.figure.quiet', { for: id });
-  const input = h('input', { type: 'range', id, min: least, max: 1, step: 0.05, oninput: () => set(draft, name, Number(input.value)) });
+  const oninput = () => set(draft, name, Number(input.value));
+  const input = h('input', { type: 'range', id, min: least, max: 1, step: 0.05, oninput });
   draft.listen(() => {
     const value = Number(draft.filters[name] ?? 0);
     input.value = String(value);
@@ -94,7 +97,8 @@ function set(draft, name, value) {
 function look(draft) {
   const colours = s('feColorMatrix', { type: 'matrix' });
   const edges = s('feConvolveMatrix', { order: 3, divisor: 1, edgeMode: 'duplicate', preserveAlpha: 'true' });
-  const filter = s('filter', { id: 'protect-look', 'color-interpolation-filters': 'sRGB', x: 0, y: 0, width: 1, height: 1 });
+  const whole = { x: 0, y: 0, width: 1, height: 1 };
+  const filter = s('filter', { id: 'protect-look', 'color-interpolation-filters': 'sRGB', ...whole });
   draft.listen(() => {
     const { blur_others: _, ...chosen } = draft.filters;
     const shot = /** @type {HTMLElement | null} */ (document.querySelector('.protect-shot'));

@@ -76,7 +76,8 @@ export async function repeat(draft, id, draw) {
   const { preset = '', filters = {}, faces = [], box = null, ...expert } = job.options;
   Object.assign(draft, { preset, filters, expert });
   const { width, height } = upload;
-  const photo = bring(draft, { name: job.name, upload, width, height, search, wanted: faces, box, left: [], own: false });
+  const before = { width, height, search, wanted: faces, box, left: [], own: false };
+  const photo = bring(draft, { name: job.name, upload, ...before });
   draft.show(photo);
   draft.drawing = draw;
 }

@@ -19,7 +19,10 @@ export function presets(draft) {
   draft.listen(() => {
     root.hidden = !draft.kind;
     waiting.hidden = !draft.late || Boolean(draft.kind);
-    if (draft.kind !== shown) fill(cards, (shown = draft.kind).presets.map((/** @type {any} */ each) => card(draft, each)));
+    if (draft.kind !== shown) {
+      shown = draft.kind;
+      fill(cards, shown.presets.map((/** @type {any} */ each) => card(draft, each)));
+    }
     for (const input of cards.querySelectorAll('input')) input.checked = input.value === draft.preset;
     for (const seconds of cards.querySelectorAll('[data-preset]')) {
       const time = draft.seconds[seconds.getAttribute('data-preset') ?? ''];

@@ -51,7 +51,8 @@ function canvas(photo, file, side, text) {
   const scale = Math.min(1, side / Math.max(photo.width, photo.height));
   const width = Math.max(1, Math.round(photo.width * scale));
   const height = Math.max(1, Math.round(photo.height * scale));
-  const element = h('canvas', { width, height, role: 'img', 'aria-label': text || null, 'aria-hidden': !text && 'true' });
+  const named = text ? { role: 'img', 'aria-label': text } : { 'aria-hidden': 'true' };
+  const element = h('canvas', { width, height, ...named });
   const { signal } = photo.leaving;
   decoding(async () => {
     if (signal.aborted) return;

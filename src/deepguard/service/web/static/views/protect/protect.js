@@ -36,7 +36,7 @@ export default {
       body.append(bar);
       draft.grown = true;
       draft.tell();
-      head.after(body);
+      root.insertBefore(body, running);
       if (held instanceof HTMLElement && body.contains(held)) held.focus({ preventScroll: true });
     }, (problem) => choose.tell(sentence(problem)));
     draft.listen(() => {
@@ -134,8 +134,10 @@ async function limited(draft) {
  */
 async function going(draft, line) {
   try {
-    const states = ['running', 'queued'].map((each) => get(`/jobs?kind=protect&state=${each}&limit=100`, { signal: draft.signal }));
-    const jobs = (await Promise.all(states)).flatMap((each) => each.jobs);
+    const asked = ['running', 'queued'].map((state) =>
+      get(`/jobs?kind=protect&state=${state}&limit=100`, { signal: draft.signal }),
+    );
+    const jobs = (await Promise.all(asked)).flatMap((each) => each.jobs);
     if (!jobs.length) return;
     line.hidden = false;
     const path = jobs.length === 1 ? `/jobs/${jobs[0].id}` : '/archive';

@@ -30,7 +30,8 @@ export function stage(draft) {
     root.hidden = !photo;
     if (!photo) return;
     if (changes.any('shot', photo, photo.source, photo.width)) show(picture, layer, photo);
-    if (changes.any('layer', photo, photo.faces, photo.box, draft.drawing, photo.source)) lay(draft, photo, layer, acts);
+    const laid = [photo.faces, photo.box, draft.drawing, photo.source];
+    if (changes.any('layer', photo, ...laid)) lay(draft, photo, layer, acts);
     layer.classList.toggle('blurs', Boolean(draft.filters.blur_others));
     const text = told(draft, photo);
     if (!changes.any('line', text.text, photo)) return;
@@ -77,7 +78,8 @@ function lay(draft, photo, layer, acts) {
   if (draft.drawing && photo.source) return draw(draft, photo, layer, acts);
   // what is replaced takes the focus with it
   const held = acts.contains(document.activeElement) || layer.contains(document.activeElement);
-  const box = photo.box && placed(h('div.protect-box', { role: 'img', 'aria-label': say('protect.box') }), photo.box, photo);
+  const mark = h('div.protect-box', { role: 'img', 'aria-label': say('protect.box') });
+  const box = photo.box && placed(mark, photo.box, photo);
   fill(layer, box ?? (photo.faces?.length ? frames(draft, photo) : null));
   const begin = h('button', { type: 'button', onclick: () => ((draft.drawing = true), draft.changed()) });
   begin.append(icon('plus'), say(photo.box ? 'protect.box.again' : 'protect.box.draw'));
@@ -121,7 +123,9 @@ function told(draft, photo) {
     return { text: sentenceOf(photo), icon: 'warning', tone: 'bad', loud: true };
   }
   if (photo.box) return { text: say('protect.box.only'), icon: 'hidden', tone: 'good' };
-  if (photo.state === 'waiting' || photo.state === 'sending') return { text: say('protect.sending'), icon: 'wait', tone: 'soft' };
+  if (photo.state === 'waiting' || photo.state === 'sending') {
+    return { text: say('protect.sending'), icon: 'wait', tone: 'soft' };
+  }
   if (photo.unsearched) return { text: say('protect.unsearched'), icon: 'warning', tone: 'warn' };
   if (!photo.faces) return { text: say('protect.looking'), icon: 'search', tone: 'soft' };
   return { ...found(photo), loud: true };

@@ -103,5 +103,6 @@ function stateOf(photo) {
   if (photo.box) return { text: say('protect.box'), icon: 'hidden' };
   if (photo.faceless) return { text: say('protect.choose'), icon: 'warning' };
   if (photo.faces) return { text: say('protect.faces.count', { count: photo.chosen.length }), icon: 'hidden' };
-  return { text: say(photo.unsearched ? 'protect.kept' : 'protect.looking'), icon: photo.unsearched ? 'hidden' : 'search' };
+  if (photo.unsearched) return { text: say('protect.kept'), icon: 'hidden' };
+  return { text: say('protect.looking'), icon: 'search' };
 }
