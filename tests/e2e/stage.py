@@ -278,10 +278,11 @@ def really_found() -> Done:
     return Find().run(_work({}))
 
 
-def seen(*boxes: Box, small: Sequence[int] = ()) -> Done:
-    """Return a search of the sample photo that has found faces in these places; those of some numbers are too small."""
+def seen(*boxes: Box, small: Sequence[int] = (), of: tuple[int, int] = (512, 512)) -> Done:
+    """Return a search that has found faces in these places of a photo `of` this size; some numbers are too small."""
     found = really_found()
     report = json.loads(found.made[0].data)
+    report["width"], report["height"] = of
     report["faces"] = [
         {**report["faces"][0], "number": number, "large_enough": number not in small,
          "box": dict(zip(("x", "y", "width", "height"), box, strict=True))}

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 from tests.e2e.choosing import choose
 from tests.e2e.chromium import Windows, opened, settled
 from tests.e2e.screens import FACE, SCREENS
-from tests.e2e.stage import Stage, really_found
+from tests.e2e.stage import LEFT, Stage, seen
 
 from deepguard.media.sample import sample_file
 
@@ -62,7 +62,7 @@ def test_nothing_moves_while_a_large_photo_is_chosen(stage: Stage, windows: Wind
     photo = {"name": "large.jpg", "mimeType": "image/jpeg", "buffer": large_photo()}
     choose(page, photo)
     expect(page.locator("canvas")).to_be_visible()
-    with stage.finding(really_found()):
+    with stage.finding(seen(LEFT, of=(4000, 3000))):
         expect(page.locator(FACE)).to_be_visible()
     page.wait_for_load_state("networkidle")
     found = shifted(page)
