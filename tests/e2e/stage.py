@@ -20,6 +20,7 @@ import torch
 import uvicorn
 from PIL import Image
 from sqlalchemy import select, update
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from deepguard.media.sample import sample_file
 from deepguard.service import jobs, keys
@@ -70,7 +71,9 @@ class Stage:
 
     def start(self) -> None:
         """Answer from now on."""
-        config = configured(self.parts.settings, make_app(self.parts))
+        root = self.parts.settings.root_path
+        app = make_app(self.parts)
+        config = configured(self.parts.settings, stripped(app, root) if root else app)
         config.lifespan, config.timeout_graceful_shutdown = "off", 1
         server = uvicorn.Server(config)
         # its own copy, so that the port stays taken while nobody answers
@@ -259,6 +262,18 @@ class Stage:
     def _end(self, job_id: str, ending: Ending) -> None:
         with self.parts.database.writing() as session:
             jobs.end(session, self._held(job_id), ending)
+
+
+def stripped(app: ASGIApp, prefix: str) -> ASGIApp:
+    """Return an application as it is behind a proxy that takes a prefix away, and serves nothing else."""
+
+    async def behind(scope: Scope, receive: Receive, send: Send) -> None:
+        # the server has put its own prefix before what it was asked for
+        asked = scope["path"].removeprefix(prefix)
+        outside = not asked.startswith(f"{prefix}/")
+        await app({**scope, "path": "/outside" if outside else asked, "raw_path": asked.encode()}, receive, send)
+
+    return behind
 
 
 def later(hours: float) -> datetime.datetime:
