@@ -11,13 +11,15 @@ let leaving = new AbortController();
 /** @type {Map<string, number>} Where a visit was scrolled to when it was left. */
 const scrolled = new Map();
 let current = '';
+/** What of the address decides what is shown: without the part that only leads to a place on the page. */
+let shown = '';
 
 /** Follow links and the browser's buttons from now on, and show the view of this address. */
 export async function follow() {
   history.scrollRestoration = 'manual';
   forget('lang');
   document.addEventListener('click', onClick);
-  addEventListener('popstate', () => show(false));
+  addEventListener('popstate', () => place() !== shown && show(false));
   await show(true);
 }
 
@@ -40,6 +42,7 @@ export function go(path, options = {}) {
  */
 export function keep(query) {
   history.replaceState(history.state, '', location.pathname + (query.size ? `?${query}` : ''));
+  shown = place();
   translate();
 }
 
@@ -62,6 +65,7 @@ async function show(first) {
   leaving = new AbortController();
   const { signal } = leaving;
   current = history.state?.key ?? 'first';
+  shown = place();
   const found = matched(location.pathname.slice(boot.root.length) || '/');
   if (!found) return location.reload();
   const root = h('div', { class: `view ${found.view.name}` });
@@ -79,6 +83,10 @@ async function show(first) {
     if (signal.aborted) return;
     fill(root, fault(problemOf(thrown)));
   }
+}
+
+function place() {
+  return location.pathname + location.search;
 }
 
 /**

@@ -30,6 +30,8 @@ export class Browse {
   #bar = h('div.archive-bar', { role: 'region', 'aria-label': say('archive.bar'), hidden: true });
   #sight = new IntersectionObserver((seen) => seen[0].isIntersecting && this.#load(PAGE), { rootMargin: '800px' });
   #loads = false;
+  /** Whether the visitor has asked for more, and the focus goes on to what comes. */
+  #asked = false;
   /** @type {Grid} */
   #grid;
   /** @type {Pages} */
@@ -106,9 +108,10 @@ export class Browse {
 
   /**
    * @param {number} count
-   * @param {boolean} [pressed] whether the visitor has asked for it, and the focus goes on to what comes
+   * @param {boolean} [pressed] by the visitor, perhaps while more are on their way already
    */
   async #load(count, pressed = false) {
+    this.#asked ||= pressed;
     if (this.#loads || !this.#pages.more) return;
     const { signal } = this.#leaving;
     const grid = this.#grid;
@@ -120,7 +123,8 @@ export class Browse {
       grid.add(jobs);
       this.#loads = false;
       this.#settle();
-      if (pressed) grid.element.querySelectorAll('a')[before]?.focus();
+      if (this.#asked) grid.element.querySelectorAll('a')[before]?.focus();
+      this.#asked = false;
     } catch (thrown) {
       if (signal.aborted) return;
       this.#loads = false;
