@@ -21,6 +21,8 @@ SAMPLES = 50
 """How many of the last jobs of the same kind and variant count."""
 ENOUGH = 3
 """Fewer say less than the first guess."""
+ALIKE = 3.0
+"""Jobs that were guessed to take more or less than so many times as long were other work."""
 MEGAPIXELS = 12.0
 """A picture whose size is not known yet counts as a telephone's photo."""
 
@@ -39,7 +41,8 @@ def estimate(
     """Return how long work takes: the first guess, corrected by how wrong it was in the last jobs like it.
 
     The correction is the median of seconds / guess, each of the guess at that time: only the guess knows the picture's
-    size, the user's own options and the weights that were here. `ability` is what workers published of the kind.
+    size, the user's own options and the weights that were here. Three quick steps say nothing of fifty: only jobs of
+    about the same guess count. `ability` is what workers published of the kind.
     """
     guess = first_guess(ability, options, megapixels if megapixels is not None else MEGAPIXELS)
     seen = (
@@ -48,6 +51,7 @@ def estimate(
             Outcome.kind == ability["name"],
             Outcome.variant == variant_of(ability, options),
             Outcome.state == State.DONE,
+            Outcome.guess.between(guess / ALIKE, guess * ALIKE),
             Outcome.guess > 0,
         )
         .order_by(Outcome.ended.desc())

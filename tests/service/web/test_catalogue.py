@@ -162,7 +162,7 @@ def test_an_estimate_follows_the_users_own_options(me, parts):
 
 @pytest.mark.parametrize(
     "columns",
-    [{"kind": "find"}, {"variant": "strong"}, {"state": State.FAILED}, {"guess": None}, {"guess": 0.0}],
+    [{"kind": "find"}, {"variant": "strong"}, {"state": State.FAILED}, {"guess": None}, {"guess": 0.0}, {"guess": 2.0}],
 )
 def test_what_was_something_else_is_no_experience(me, parts, columns):
     happened(parts, 1.0, 1.0, 1.0, **columns)
