@@ -108,8 +108,13 @@ def test_the_first_screen_leads_to_what_still_runs(stage: Stage, windows: Window
     assert page.url.endswith(f"/jobs/{job_id}")
 
 
-@pytest.mark.parametrize("language", ["ko", "en"])
-@pytest.mark.parametrize("code", ["over_memory", "over_time", "worker_lost", "unreadable_image", "weights_missing"])
+@pytest.mark.parametrize(
+    ("code", "language"),
+    [
+        ("over_memory", "ko"), ("over_time", "en"), ("worker_lost", "ko"), ("unreadable_image", "en"),
+        ("unreadable_image", "ko"), ("weights_missing", "en"),
+    ],
+)  # fmt: skip
 def test_a_failure_says_what_to_do_next(stage: Stage, windows: Windows, code: str, language: str) -> None:
     say = Words(language)
     page, _, job_id = of(stage, windows, language=language, width=360)

@@ -42,7 +42,7 @@ def test_the_result_is_told_in_plain_words_and_never_called_safe(
     lead = say("result.said.none.one" if stage.protected.summary["found_after"] else "result.said.one", count=1)
     expect(words).to_contain_text(lead)
     expect(words).to_contain_text(say("result.honest"))
-    expect(words).to_contain_text("mtcnn")
+    expect(words).to_contain_text("MTCNN")
     expect(page.get_by_role("table").filter(has_text=say("posting.instagram"))).to_be_visible()
     page.get_by_role("link", name=say("result.limits")).click()
     expect(page).to_have_url(re.compile("/help#limits$"))

@@ -104,6 +104,8 @@ def test_a_photo_without_a_face_is_protected_where_one_is_drawn(house: House, wi
 
 def test_all_of_it_by_keyboard_alone(house: House, windows: Windows) -> None:
     page = opened(windows.open(house.address))
+    # the driver must have begun to listen before the key is pressed
+    page.on("filechooser", lambda chooser: None)
     choosing = page.get_by_role("button", name=EN("start.file"))
     reach(page, choosing)
     with page.expect_file_chooser() as asked:
