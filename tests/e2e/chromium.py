@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from deepguard.service.web.access import COOKIE
@@ -147,6 +148,12 @@ def unfold(page: Page) -> Page:
     while closed.count():
         closed.first.click()
     return page
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds, each with the elements."""
+    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 def looks_right(page: Page) -> None:

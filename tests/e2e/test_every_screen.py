@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
-from tests.e2e.chromium import Windows, looks_right, settled, sized
+from tests.e2e.chromium import Windows, looks_right, settled, sized, violations
 from tests.e2e.screens import SCREENS
 from tests.e2e.stage import Stage
 
 # a phone, a tablet, and a window of 640 pixels at 200 %
 NARROW = (768, 360, 320)
-
-
-def violations(page: Page) -> list[str]:
-    """What axe finds, each with the elements."""
-    found: list[dict[str, Any]] = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {node['html'][:160]} {node['failureSummary']}" for each in found for node in each["nodes"]]
 
 
 @pytest.mark.parametrize(("language", "dark"), [("ko", False), ("en", True)])
