@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from typing import Any
 
 import pytest
+from PIL import ExifTags, Image
 from playwright.sync_api import expect
 from tests.e2e.choosing import BOTH, EN, bring, choose, face, file, open_part, start, starter
 from tests.e2e.chromium import Windows, opened, ready
 from tests.e2e.stage import LEFT, RIGHT, Guest, Stage, really_found, seen
 
 from deepguard.service.web.words import Words
+
+LIGHT = """(canvas) => {
+  const small = new OffscreenCanvas(1, 10).getContext('2d');
+  small.drawImage(canvas, 0, 0, 1, 10);
+  const { data } = small.getImageData(0, 0, 1, 10);
+  return [data[0], data[36]];
+}"""
+TOP = f"(canvas) => Math.max(...({LIGHT})(canvas)) > 0"
 
 
 def options(stage: Stage, guest: Guest) -> dict[str, Any]:
@@ -31,6 +41,24 @@ def test_a_photo_is_dropped_or_pasted_anywhere(stage: Stage, windows: Windows, h
     expect(page.get_by_text("dropped.png")).to_be_visible()
     start(page)
     assert [job.name for job in stage.rows(guest)] == ["dropped.png"]
+
+
+def test_a_photo_taken_with_the_phone_on_its_side_is_shown_upright(stage: Stage, windows: Windows) -> None:
+    # as stored: white to the left; turned to the right as its EXIF data says: white above
+    stored = Image.new("L", (200, 100))
+    stored.paste(255, (0, 0, 100, 100))
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    stored.save(written := BytesIO(), "JPEG", exif=turned)
+    page = opened(windows.open(stage.address, stage.guest()))
+    with stage.finding(seen(of=(100, 200))):
+        choose(page, file("phone.jpg", written.getvalue()))
+        expect(page.locator("main")).to_contain_text(EN("protect.none"))
+    shown = page.locator(".protect-shot canvas")
+    page.wait_for_function(TOP, arg=shown.element_handle())
+    above, below = shown.evaluate(LIGHT)
+    assert above > 200
+    assert below < 50
 
 
 @pytest.mark.parametrize(("language", "width"), BOTH)

@@ -58,7 +58,9 @@ function canvas(photo, file, side, text) {
     if (signal.aborted) return;
     const options = { resizeWidth: width, resizeHeight: height, resizeQuality: /** @type {const} */ ('medium') };
     const bitmap = await createImageBitmap(file, { ...options, imageOrientation: 'from-image' });
-    element.getContext('bitmaprenderer')?.transferFromImageBitmap(bitmap);
+    // a canvas that takes the bitmap over as it is shows it without its orientation
+    element.getContext('2d')?.drawImage(bitmap, 0, 0, width, height);
+    bitmap.close();
   }).catch(() => {
     // a file that is damaged after its beginning; the service says so
   });
