@@ -4,6 +4,8 @@ import { address } from './boot.js';
 import { known, say } from './words.js';
 
 const API = '/api/v1';
+/** Too many requests, and what a proxy says while the service is not there. */
+const PASSING = new Set([429, 502, 503, 504]);
 
 /** Something that did not work, by the service's code; "network" where it could not be asked at all. */
 export class Problem extends Error {
@@ -23,7 +25,7 @@ export class Problem extends Error {
 
   /** Whether the same again may work in a moment. */
   get passing() {
-    return this.code === 'network' || this.status === 429 || this.status === 503;
+    return this.code === 'network' || PASSING.has(this.status);
   }
 }
 
@@ -98,8 +100,8 @@ export function resultAddress(job, name, { inline = false, share = '' } = {}) {
   const query = new URLSearchParams();
   if (inline) query.set('inline', 'true');
   if (share) query.set('share', share);
-  const asked = query.size ? `?${query}` : '';
-  return apiAddress(`/jobs/${job.id}/results/${encodeURIComponent(name)}${asked}`);
+  const asked = String(query);
+  return apiAddress(`/jobs/${job.id}/results/${encodeURIComponent(name)}${asked && `?${asked}`}`);
 }
 
 /** @type {Promise<unknown>} */

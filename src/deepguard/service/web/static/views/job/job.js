@@ -57,7 +57,8 @@ function follow(visit, shown) {
   /** @param {Job} [job] */
   function again(job) {
     if (job) screens.draw(job);
-    begin();
+    // one that is watched still is heard of anyway
+    if (resting) begin();
   }
   // deleted, tried again or expired while another window was looked at
   const back = () => document.visibilityState === 'visible' && resting && begin();
