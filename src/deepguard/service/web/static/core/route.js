@@ -41,7 +41,8 @@ export function go(path, options = {}) {
  * @param {URLSearchParams} query
  */
 export function keep(query) {
-  history.replaceState(history.state, '', location.pathname + (query.size ? `?${query}` : ''));
+  const asked = String(query);
+  history.replaceState(history.state, '', location.pathname + (asked && `?${asked}`));
   shown = place();
   translate();
 }

@@ -138,7 +138,7 @@ function failures(found) {
  * @param {string} code
  */
 function shortened(code) {
-  return sentence({ code }).split(/(?<=[.!?]) /)[0];
+  return sentence({ code }).replace(/([.!?]) .*/, '$1');
 }
 
 /** @param {number} share */

@@ -31,11 +31,11 @@ export default {
     const choices = DAYS.map((each) => /** @type {[string, string]} */ ([each, say('unit.days', { n: Number(each) })]));
     const days = segments(say('statistics.days'), choices, wanted.days, (value) => change({ days: value }));
     let leaving = new AbortController();
+    signal.addEventListener('abort', () => leaving.abort(), { once: true });
     const draw = async () => {
       leaving.abort();
       leaving = new AbortController();
-      const either = AbortSignal.any([signal, leaving.signal]);
-      await show(body, kinds, wanted, either, change, draw);
+      await show(body, kinds, wanted, leaving.signal, change, draw);
     };
     const head = h('div', null, h('h1', null, say('tab.statistics')), h('p.quiet', null, say('statistics.lead')));
     fill(root, h('div.statistics-head', null, head, h('div.stack', null, days, kinds)), body, line);
