@@ -9,6 +9,8 @@ import { deletion } from '../../parts/deletion.js';
 
 /** Codes of what is wrong with the file itself: the same again would change nothing. */
 const OF_THE_FILE = new Set(['input', 'unreadable_image', 'unsupported_image', 'image_too_large', 'too_large']);
+/** Codes of what asks for a smaller or another photo: the same again is the last thing to try. */
+const OF_THE_SIZE = new Set(['over_time', 'over_memory', 'worker_lost', 'error']);
 /** @type {Record<string, string>} */
 const ICONS = { queued: 'wait', running: 'shield', cancelling: 'stop', done: 'hidden', failed: 'warning' };
 
@@ -108,7 +110,8 @@ function steps(job, own, retry) {
     return [link(`${startOf(job)}?again=${job.id}&draw=1`, say('job.draw'), true), fresh(false)];
   }
   if (code === 'option') return [change(true), fresh(false)];
-  return [retry, change(false)];
+  if (OF_THE_SIZE.has(code)) return [fresh(true), change(false), retry];
+  return [retry, change(false), fresh(false)];
 }
 
 /**
