@@ -18,6 +18,8 @@ export async function doing(button, work) {
     await work();
     return true;
   } catch (thrown) {
+    // the view was left meanwhile
+    if (thrown instanceof DOMException && thrown.name === 'AbortError') return false;
     row.after(h('p.complaint.bad', { role: 'alert' }, sentence(problemOf(thrown))));
     return false;
   } finally {

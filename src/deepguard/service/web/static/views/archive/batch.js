@@ -6,6 +6,7 @@ import { announce, fill, h, icon } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
 import { over } from '../../core/watch.js';
 import { duration, percent, say } from '../../core/words.js';
+import { doing } from '../../parts/doing.js';
 import { Grid, lost } from './grid.js';
 
 /** Browsers drop downloads that are asked for in the same moment. */
@@ -100,15 +101,15 @@ class Total {
    * @param {Job[]} jobs
    */
   async #download(button, jobs) {
-    button.disabled = true;
-    for (const job of jobs) {
-      // the first is what the job was for
-      const { name, filename } = job.results[0];
-      h('a', { href: resultAddress(job, name), download: filename }).click();
-      await new Promise((resolve) => setTimeout(resolve, PAUSE));
-      if (this.#signal.aborted) return;
-    }
-    button.disabled = false;
+    await doing(button, async () => {
+      for (const job of jobs) {
+        // the first is what the job was for
+        const { name, filename } = job.results[0];
+        h('a', { href: resultAddress(job, name), download: filename }).click();
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        if (this.#signal.aborted) return;
+      }
+    });
   }
 
   /**
@@ -116,11 +117,10 @@ class Total {
    * @param {Job[]} jobs
    */
   async #cancel(button, jobs) {
-    button.disabled = true;
     const signal = this.#signal;
     // one that is over meanwhile needs no cancelling; what else went wrong is seen at the cards, which go on
-    await Promise.allSettled(jobs.map((job) => post(`/jobs/${job.id}/cancel`, undefined, { signal })));
-    button.disabled = false;
+    const stop = (/** @type {Job} */ job) => post(`/jobs/${job.id}/cancel`, undefined, { signal });
+    await doing(button, () => Promise.allSettled(jobs.map(stop)));
   }
 }
 

@@ -1,8 +1,9 @@
 /** Several jobs are deleted, after a question. */
 
-import { post, problemOf, sentence } from '../../core/api.js';
-import { fill, h, icon } from '../../core/dom.js';
+import { post, sentence } from '../../core/api.js';
+import { h, icon } from '../../core/dom.js';
 import { say } from '../../core/words.js';
+import { doing } from '../../parts/doing.js';
 
 /** The most that one request may name. */
 const AT_ONCE = 200;
@@ -24,28 +25,19 @@ export function removed(ids, root, signal) {
   return new Promise((resolve) => {
     /** @type {Removal | null} */
     let removal = null;
-    const wrong = h('div', { role: 'alert' });
     const close = () => dialog.close();
     const no = h('button', { type: 'button', autofocus: true, onclick: close }, say('archive.delete.no'));
     const yes = h('button.danger', { type: 'button' }, icon('delete'), say('archive.delete'));
-    yes.onclick = async () => {
-      yes.disabled = true;
-      fill(wrong);
-      try {
+    yes.onclick = () =>
+      doing(yes, async () => {
         removal = await remove(ids, signal);
         dialog.close();
-      } catch (thrown) {
-        if (signal.aborted) return;
-        yes.disabled = false;
-        fill(wrong, h('p.bad', null, sentence(problemOf(thrown))));
-      }
-    };
+      });
     const dialog = h(
       'dialog.archive-question',
       { 'aria-labelledby': 'archive-question', onclose: () => (dialog.remove(), resolve(removal)) },
       h('h2', { id: 'archive-question' }, say('archive.delete.question', { count: ids.length })),
       h('p', null, say('archive.delete.text')),
-      wrong,
       h('div.row', null, no, yes),
     );
     root.append(dialog);
