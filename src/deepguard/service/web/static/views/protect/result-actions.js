@@ -118,11 +118,29 @@ function opening(job, share, signal) {
     }
   };
   button.addEventListener('click', () => {
-    const image = h('img', { src: apiAddress(path), alt: say('result.qr'), width: 224, height: 224, onerror: refused });
-    fill(place, image, h('p', null, say('result.qr.text')));
+    const look = { src: apiAddress(path), alt: say('result.qr'), width: 224, height: 224 };
+    const link = h('p');
+    const image = h('img', { ...look, onerror: refused, onload: () => spelled(path, link, signal) });
+    fill(place, image, h('p', null, say('result.qr.text')), link);
     if (!dialog.isConnected) button.closest('.row')?.after(dialog);
     dialog.showModal();
   });
   close.addEventListener('click', () => dialog.close());
   return button;
+}
+
+/**
+ * Write out what a code says, for those who cannot point a camera at it.
+ * @param {string} path of the code
+ * @param {HTMLElement} place
+ * @param {AbortSignal} signal
+ */
+async function spelled(path, place, signal) {
+  try {
+    const drawing = await (await fetch(apiAddress(path), { signal })).text();
+    const href = new DOMParser().parseFromString(drawing, 'image/svg+xml').querySelector('title')?.textContent ?? '';
+    fill(place, say('result.qr.link'), h('br'), h('a', { href, target: '_blank', rel: 'noopener' }, href));
+  } catch {
+    // the code itself is here
+  }
 }

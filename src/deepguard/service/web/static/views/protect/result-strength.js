@@ -50,6 +50,21 @@ export function strength({ job, signal, go }, log) {
 }
 
 /**
+ * Return a button that leads to the next stronger step, for a photo in which most still find the face.
+ * @param {HTMLElement} root where the choice of the strength is
+ */
+export function stronger(root) {
+  const lead = () => {
+    const range = /** @type {HTMLInputElement} */ (root.querySelector('#strength'));
+    range.value = String(SAME + 1);
+    range.dispatchEvent(new Event('input'));
+    range.focus({ preventScroll: true });
+    range.closest('.panel')?.scrollIntoView({ block: 'center' });
+  };
+  return h('button', { type: 'button', onclick: lead }, icon('repeat'), say('result.strength.more'));
+}
+
+/**
  * @param {import('../../core/types.js').Job} job
  * @param {HTMLElement} range
  * @param {HTMLElement} said

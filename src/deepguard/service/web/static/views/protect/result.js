@@ -10,7 +10,7 @@ import { figures } from './result-figures.js';
 import { centreOf, readLog } from './result-log.js';
 import { chips, posting } from './result-posting.js';
 import { notes, sentences } from './result-sentences.js';
-import { strength } from './result-strength.js';
+import { strength, stronger } from './result-strength.js';
 
 /** Bytes from which a small picture is shown until the large one is here. */
 const SLOW = 400_000;
@@ -36,6 +36,8 @@ export default {
     const { job, share, signal } = given;
     const log = await readLog(job, share, signal);
     const [first, ...rest] = sentences(job, log);
+    const again = log && job.share ? strength(given, log) : null;
+    const { found_before: before = 0, found_after: after = 0 } = job.summary;
     root.append(
       h(
         'div.halves.result',
@@ -47,6 +49,7 @@ export default {
           first ? h('p.lead', null, first) : null,
           rest.map((each) => h('p', null, each)),
           download(job, share),
+          again && 2 * after > before ? h('div.row', null, stronger(again)) : null,
           log ? chips(log) : null,
           honest(job, log),
           notes(job, log),
@@ -58,7 +61,7 @@ export default {
         'div.halves.result-more',
         null,
         h('section', null, log ? posting(log) : h('p.quiet', null, say('result.unlogged'))),
-        h('section', null, log && job.share ? strength(given, log) : null, figures(job, log)),
+        h('section', null, again, figures(job, log)),
       ),
     );
   },
