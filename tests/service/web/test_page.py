@@ -228,7 +228,7 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
         ({"found_before": 0}, "The programs find no face in the original either."),
         (
             {"faces": 3, "found_before": 20, "found_after": 4},
-            "by all programs together (9): 20 in the original, 4",
+            "9 programs looked for 3 faces: 20 finds in the original, 4",
         ),
         ({"found_posted": {"instagram": 1, "other": 2}}, "the face is found by 1 (Instagram), 2 (other)."),
         (

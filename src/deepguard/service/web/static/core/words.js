@@ -72,7 +72,8 @@ export function size(bytes) {
   const units = ['B', 'kB', 'MB', 'GB'];
   const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log2(Math.max(1, bytes)) / 10)));
   const value = bytes / 1024 ** power;
-  return `${number(value, value < 10 && power > 0 ? 1 : 0)} ${units[power]}`;
+  // a number and its unit stay on one line
+  return `${number(value, value < 10 && power > 0 ? 1 : 0)}\u00a0${units[power]}`;
 }
 
 /**
@@ -108,5 +109,7 @@ export function day(day) {
  * @param {string[]} things
  */
 export function list(things) {
+  // what the locale joins Korean words with is not how people talk
+  if (locale.startsWith('ko')) return things.join(', ');
   return new Intl.ListFormat(locale, { type: 'conjunction' }).format(things);
 }
