@@ -12,6 +12,8 @@ import { placed } from './faces.js';
 /** Pixels; what is smaller is no face that could be worked on. */
 const LEAST = 16;
 const STEP = 0.02;
+/** CSS pixels around a corner in which it is taken hold of. */
+const REACH = 22;
 /** @type {Record<string, [number, number]>} */
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
@@ -40,7 +42,9 @@ export function drawing(photo, done) {
     event.preventDefault();
     frame.focus({ preventScroll: true });
     layer.setPointerCapture(event.pointerId);
-    follow(layer, event, event.target === frame ? box : null, photo, set);
+    const now = point(layer, event, photo);
+    const across = opposite(box, now, (REACH * photo.width) / layer.clientWidth);
+    follow(layer, across ?? now, !across && event.target === frame ? box : null, photo, set);
   });
   set(box);
   return { layer, frame, take };
@@ -49,13 +53,12 @@ export function drawing(photo, done) {
 /**
  * Follow a pointer until it is lifted.
  * @param {HTMLElement} layer
- * @param {PointerEvent} first
- * @param {Box | null} held what the pointer took hold of; null to begin a new frame
+ * @param {{x: number, y: number}} start the corner that stays, or where the frame was taken hold of
+ * @param {Box | null} held the frame that is moved; null to draw one
  * @param {Photo} photo
  * @param {(box: Box) => void} set
  */
-function follow(layer, first, held, photo, set) {
-  const start = point(layer, first, photo);
+function follow(layer, start, held, photo, set) {
   const move = (/** @type {PointerEvent} */ event) => {
     const now = point(layer, event, photo);
     const [x, y] = [now.x - start.x, now.y - start.y];
@@ -69,6 +72,22 @@ function follow(layer, first, held, photo, set) {
   for (const last of ['pointerup', 'pointercancel']) {
     layer.addEventListener(last, () => end.abort(), { signal: end.signal });
   }
+}
+
+/**
+ * Return the corner opposite the one that is taken hold of; null where none is.
+ * @param {Box} box
+ * @param {{x: number, y: number}} at
+ * @param {number} reach
+ */
+function opposite({ x, y, width, height }, at, reach) {
+  const near = Math.min(reach, width / 3, height / 3);
+  const end = (/** @type {number} */ place, /** @type {number} */ from, /** @type {number} */ length) => {
+    if (Math.abs(place - from) <= near) return from + length;
+    return Math.abs(place - from - length) <= near ? from : null;
+  };
+  const [across, down] = [end(at.x, x, width), end(at.y, y, height)];
+  return across === null || down === null ? null : { x: across, y: down };
 }
 
 /**
