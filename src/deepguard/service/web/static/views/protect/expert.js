@@ -30,10 +30,7 @@ export function expert(draft) {
   let shown = null;
   /** @type {Field | null} */
   let field = null;
-  const draw = () => {
-    draft.wrong.clear();
-    if (field) fill(body, groups(draft, field));
-  };
+  const draw = () => field && fill(body, groups(draft, field));
   const open = async () => {
     field = (await import('./fields.js')).field;
     draw();
@@ -42,7 +39,7 @@ export function expert(draft) {
   };
   reset.addEventListener('click', () => {
     draft.expert = {};
-    draw();
+    draft.wrong.clear();
     draft.changed();
   });
   root.addEventListener('toggle', () => root.open && background(draft.signal, open), { once: true });

@@ -22,9 +22,9 @@ export function frames(draft, photo) {
       const frame = h('div.protect-face.small', { role: 'img', 'aria-label': text, title: text }, number);
       return placed(frame, face.box, photo);
     }
-    const frame = h('button.protect-face', { type: 'button', onclick: () => turn(draft, photo, face.number) }, number);
+    const frame = h('button.protect-face', { type: 'button' }, number);
+    frame.addEventListener('click', () => turn(draft, photo, face.number, frame));
     name(frame, photo, face.number);
-    draft.listen(() => frame.isConnected && name(frame, photo, face.number));
     return placed(frame, face.box, photo);
   });
   return h('div.protect-faces', { role: 'group', 'aria-label': say('protect.faces') }, ...all);
@@ -51,9 +51,11 @@ export function placed(element, box, picture) {
  * @param {Draft} draft
  * @param {Photo} photo
  * @param {number} number
+ * @param {HTMLElement} frame
  */
-function turn(draft, photo, number) {
+function turn(draft, photo, number, frame) {
   if (!photo.left.delete(number)) photo.left.add(number);
+  name(frame, photo, number);
   draft.changed();
 }
 

@@ -114,8 +114,6 @@ function numeric(draft, option) {
   const read = () => {
     const value = Number(input.value);
     const fits = !input.validity.badInput && (input.value === '' || input.validity.valid);
-    input.setAttribute('aria-invalid', String(!fits));
-    fault.textContent = fits ? '' : say('protect.wrong', { least: least ?? 0, most: number(most ?? Infinity) });
     draft.wrong[fits ? 'delete' : 'add'](name);
     if (fits) option.set(input.value === '' ? undefined : close(value / scale, option.preset()));
     else draft.changed();
@@ -126,8 +124,13 @@ function numeric(draft, option) {
     const value = Number(option.value() ?? option.preset() ?? 0) * scale;
     const text = String(Math.round(value * 1e4) / 1e4);
     range.value = text;
+    const wrong = draft.wrong.has(name);
+    input.setAttribute('aria-invalid', String(wrong));
+    const said = wrong ? say('protect.wrong', { least: least ?? 0, most: number(most ?? Infinity) }) : '';
+    // what is set anew is read out again
+    if (fault.textContent !== said) fault.textContent = said;
     // what is being typed stays
-    if (document.activeElement !== input && !draft.wrong.has(name)) input.value = text;
+    if (document.activeElement !== input && !wrong) input.value = text;
   });
   const slides = least !== undefined && most !== undefined && most <= 1024;
   const unit = scale > 1 ? h('span.quiet', null, `/${LEVELS}`) : null;
