@@ -24,7 +24,7 @@ export function chooser(draft) {
   photograph.append(icon('camera'), say('protect.camera'));
   const limits = h('p.quiet.protect-limits', { id: 'protect-limits' });
   const notice = h('p.notice.warn', { role: 'status', hidden: true });
-  const lead = h('p.protect-here', null, icon('photo'), h('span', null, say('protect.drop')));
+  const lead = h('p.protect-here', null, icon('photo'), h('span.protect-by-hand', null, say('protect.drop')), h('span.protect-by-thumb', null, say('protect.several')));
   const zone = h('div.protect-zone', null, lead, h('div.row', null, choose, photograph), limits, input, camera);
   zone.addEventListener('click', (event) => {
     const target = /** @type {Element} */ (event.target);

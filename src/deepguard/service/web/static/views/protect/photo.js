@@ -142,6 +142,9 @@ export class Photo {
       this.#become('sending');
       const told = (/** @type {number} */ share) => ((this.share = share), this.draft.changed());
       this.upload = await upload(this.file, this.name, { signal, told });
+      const { width, height } = this.upload;
+      // what the browser cannot show has its place by the service's word
+      if (!this.width && width && height) Object.assign(this, { width, height });
     } catch (thrown) {
       if (signal.aborted) return;
       return this.fail(problemOf(thrown).code);

@@ -31,11 +31,14 @@ export function measured(file) {
 /**
  * Return an element that shows a photo as far as that is possible by now.
  * @param {Photo} photo
- * @param {number} side longest side in pixels
+ * @param {number} least shorter side in pixels, where the longer one does not become more than `most` by that
+ * @param {number} most longer side in pixels
  * @param {string} text what is said instead of it; "" where something beside it says so
  */
-export function shot(photo, side, text) {
-  if (photo.shows && photo.file) return canvas(photo, photo.file, side, text);
+export function shot(photo, least, most, text) {
+  const [short, long] = [photo.width, photo.height].sort((one, other) => one - other);
+  const scale = Math.min(1, least / short, most / long);
+  if (photo.shows && photo.file) return canvas(photo, photo.file, scale, text);
   const { width, height } = photo;
   if (photo.preview) return h('img', { src: photo.preview, alt: text, width, height, decoding: 'async' });
   return h('span.protect-blank', null, icon('photo'), text ? h('span', null, say('protect.blank')) : null);
@@ -44,11 +47,10 @@ export function shot(photo, side, text) {
 /**
  * @param {Photo} photo
  * @param {File} file
- * @param {number} side
+ * @param {number} scale
  * @param {string} text
  */
-function canvas(photo, file, side, text) {
-  const scale = Math.min(1, side / Math.max(photo.width, photo.height));
+function canvas(photo, file, scale, text) {
   const width = Math.max(1, Math.round(photo.width * scale));
   const height = Math.max(1, Math.round(photo.height * scale));
   const named = text ? { role: 'img', 'aria-label': text } : { 'aria-hidden': 'true' };

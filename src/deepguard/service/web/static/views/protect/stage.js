@@ -65,7 +65,7 @@ class Changes {
  */
 function show(picture, layer, photo) {
   picture.style.setProperty('--aspect', String(photo.width ? photo.width / photo.height : 4 / 3));
-  fill(picture, h('div.protect-shot', null, shot(photo, SIDE, photo.name)), layer);
+  fill(picture, h('div.protect-shot', null, shot(photo, SIDE, SIDE, photo.name)), layer);
 }
 
 /**
@@ -108,6 +108,8 @@ function draw(draft, photo, layer, acts) {
     h('button.primary', { type: 'button', onclick: made.take }, say('protect.box.take')),
     h('button', { type: 'button', onclick: () => done(null) }, say('protect.box.leave')),
   );
+  // the button that began it lies below the picture
+  layer.scrollIntoView({ block: 'nearest' });
   made.frame.focus({ preventScroll: true });
 }
 
@@ -118,7 +120,7 @@ function draw(draft, photo, layer, acts) {
  * @returns {{text: string, icon: string, tone: string, loud?: boolean}}
  */
 function told(draft, photo) {
-  if (draft.drawing && photo.source) return { text: say('protect.box.how'), icon: 'plus', tone: '' };
+  if (draft.drawing && photo.source) return { text: how(), icon: 'plus', tone: '' };
   if (photo.state === 'refused' || photo.state === 'broken') {
     return { text: sentenceOf(photo), icon: 'warning', tone: 'bad', loud: true };
   }
@@ -129,6 +131,12 @@ function told(draft, photo) {
   if (photo.unsearched) return { text: say('protect.unsearched'), icon: 'warning', tone: 'warn' };
   if (!photo.faces) return { text: say('protect.looking'), icon: 'search', tone: 'soft' };
   return { ...found(photo), loud: true };
+}
+
+/** Return how a face is drawn; of keys only where there are some. */
+function how() {
+  const keys = matchMedia('(any-hover: hover)').matches;
+  return keys ? `${say('protect.box.how')} ${say('protect.box.arrows')}` : say('protect.box.how');
 }
 
 /** @param {Photo} photo */

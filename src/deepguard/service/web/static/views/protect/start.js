@@ -39,7 +39,7 @@ export function starter(draft, leave) {
     // not `disabled`: then the reason would not be heard
     button.setAttribute('aria-disabled', String(Boolean(why)));
     fill(button, icon('shield'), count > 1 ? say('protect.start', { count }) : say('start.send'));
-    line.textContent = why || costs(draft);
+    line.textContent = why || [omitted(draft), costs(draft)].filter(Boolean).join(' ');
   });
   return h('div.protect-start', null, fault, button, line);
 }
@@ -125,10 +125,20 @@ function reason(draft) {
   return say(draft.photos.some((each) => each.faceless) ? 'protect.faceless' : 'protect.unready');
 }
 
+/**
+ * Return how many photos stay behind.
+ * @param {Draft} draft
+ */
+function omitted(draft) {
+  const count = draft.photos.filter((each) => !each.ready && !each.job).length;
+  return count ? say('protect.omitted', { count }) : '';
+}
+
 /** @param {Draft} draft */
 function costs(draft) {
   if (!draft.total) return ' ';
   const { seconds, waiting } = draft.total;
   const time = duration(seconds + waiting);
-  return waiting >= 1 ? say('protect.behind', { time }) : say('protect.time', { time });
+  // one's own searches for faces wait there too, and are soon over
+  return waiting > seconds / 2 ? say('protect.behind', { time }) : say('protect.time', { time });
 }

@@ -11,7 +11,7 @@ import { sentenceOf } from './stage.js';
  * @typedef {import('./draft.js').Draft} Draft
  */
 
-const SIDE = 240;
+const [LEAST, MOST] = [240, 1280];
 
 /**
  * Return the list of chosen photos.
@@ -69,7 +69,7 @@ function cardOf(draft, photo, drop) {
   let before = '';
   const update = () => {
     const single = draft.photos.length === 1;
-    if (!single && photo.source !== source) fill(small, shot(photo, SIDE, ''));
+    if (!single && photo.source !== source) fill(small, shot(photo, LEAST, MOST, ''));
     if (!single) source = photo.source;
     open.setAttribute('aria-pressed', String(draft.open === photo));
     open.disabled = single || photo.state === 'refused';
@@ -104,5 +104,5 @@ function stateOf(photo) {
   if (photo.faceless) return { text: say('protect.choose'), icon: 'warning' };
   if (photo.faces) return { text: say('protect.faces.count', { count: photo.chosen.length }), icon: 'hidden' };
   if (photo.unsearched) return { text: say('protect.kept'), icon: 'hidden' };
-  return { text: say('protect.looking'), icon: 'search' };
+  return { text: say('protect.searching'), icon: 'search' };
 }
