@@ -63,9 +63,14 @@ def estimate(
     return Estimate(guess, 0)
 
 
-def waiting_seconds(session: Session) -> float:
-    """Return how long a job that came now would wait until a worker is free; 0 where one is."""
+def waiting_seconds(session: Session, since: datetime.datetime | None = None) -> float:
+    """Return how long a job waits until a worker is free; 0 where one is.
+
+    The job is one that came now, or one that waits `since` then: those that came later do not count.
+    """
     before = select(func.count(), func.sum(Job.estimate)).where(Job.state == State.QUEUED)
+    if since is not None:
+        before = before.where(Job.queued < since)
     count, queued = session.execute(before).one()
     query = select(Job.estimate, Job.started).where(Job.state.in_((State.RUNNING, State.CANCELLING)))
     running = session.execute(query).all()

@@ -181,6 +181,16 @@ def test_waiting_is_what_comes_before_shared_by_the_workers_that_live(me, parts)
     assert 25.0 < asked(me, parts)["waiting_seconds"] <= 30.0
 
 
+def test_a_job_that_waits_already_is_told_of_those_before_it_alone(me, parts):
+    somebody, owner = me
+    put(parts, "visit:2", State.RUNNING, estimate=10.0)
+    mine = put(parts, owner, State.QUEUED, estimate=20.0)
+    foreign = put(parts, "visit:2", State.QUEUED, estimate=40.0)
+    wish = {"kind": "protect", "upload": bring(parts, owner), "job": mine}
+    assert 5.0 < somebody.post(f"{API}/estimates", json=wish).json()["waiting_seconds"] <= 10.0
+    assert somebody.post(f"{API}/estimates", json=wish | {"job": foreign}).status_code == 404
+
+
 def test_a_job_that_takes_longer_than_thought_makes_nobody_wait_less_than_nothing(me, parts):
     put(parts, "visit:2", State.RUNNING, estimate=1.0, started=now() - datetime.timedelta(hours=1))
     assert asked(me, parts)["waiting_seconds"] == 0.0

@@ -183,12 +183,13 @@ def delete(job_id: JobId, parts: Open, visitor: Reader) -> None:
 
 
 @router.post("/estimates", responses=shapes.problems(404, 410), summary="Estimate a job")
-def estimate(wish: shapes.Wish, parts: Open, visitor: Reader) -> shapes.Estimate:
+def estimate(wish: shapes.Question, parts: Open, visitor: Reader) -> shapes.Estimate:
     """Return how long a job would take and wait; nothing is begun."""
     with parts.database.reading() as session:
         ability, upload = _checked(session, visitor, wish)
         guess = estimates.estimate(session, ability, wish.options, megapixels_of(upload))
-        waiting = estimates.waiting_seconds(session)
+        since = own_job(session, visitor, wish.job).queued if wish.job else None
+        waiting = estimates.waiting_seconds(session, since)
     return shapes.Estimate(
         seconds=guess.seconds,
         waiting_seconds=waiting,

@@ -82,6 +82,17 @@ class Problem(BaseModel):
     request_id: str = Field(description="finds the request in the service's logs", examples=["4f6c21d09a7b4a0e"])
 
 
+class Question(Wish):
+    """A job that an estimate is wanted of."""
+
+    job: str = Field(
+        default="",
+        description="id of the job where it waits already: `waiting_seconds` is how long it still does",
+        examples=[""],
+        max_length=200,
+    )
+
+
 class Upload(BaseModel):
     """A file that was sent and waits for jobs."""
 

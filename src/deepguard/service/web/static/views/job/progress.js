@@ -7,6 +7,8 @@ import { doing } from '../../parts/doing.js';
 import { heading, refocus } from './states.js';
 
 const ANNOUNCED = 6000;
+/** After so long it is asked anew how much is before a job. */
+const ASKED = 15000;
 
 /**
  * @typedef {import('../../core/types.js').Job} Job
@@ -27,14 +29,16 @@ export function working(first, { visit, again }) {
   const rows = detectorRows();
   const stop = cancelling(first, again);
   let waits = '';
+  let queued = true;
   const tell = announcer();
   /** @param {Job} job */
   const update = (job) => {
+    queued = job.state === 'queued';
     const focused = head.contains(document.activeElement) || document.activeElement === stop;
     const title = heading(job);
     const turned = head.textContent !== title.textContent;
     if (turned) fill(head, title);
-    stage.textContent = (job.state === 'queued' && waits) || stageOf(job);
+    stage.textContent = (queued && waits) || stageOf(job);
     if (job.state === 'cancelling') bar.removeAttribute('value');
     else bar.value = job.progress.share;
     share.textContent = job.state === 'queued' ? '' : percent(job.progress.share);
@@ -48,7 +52,8 @@ export function working(first, { visit, again }) {
   if (first.state === 'queued' && first.share) {
     queue(first, visit.signal, (text) => {
       waits = text;
-      if (stage.textContent === say('stage.queued')) stage.textContent = text;
+      if (queued) stage.textContent = text || say('stage.queued');
+      return queued && stage.isConnected;
     });
   }
   const figures = h('p.spread.figure', null, share, left);
@@ -95,20 +100,21 @@ function cancelling(job, again) {
 }
 
 /**
- * Say how long others are before it; where that cannot be asked, nothing.
+ * Say now and then how long others are before it; where that cannot be asked, nothing.
  * @param {Job} job
  * @param {AbortSignal} signal
- * @param {(text: string) => void} told
+ * @param {(text: string) => boolean} told returns whether it waits still
  */
 async function queue(job, signal, told) {
+  const wish = { kind: job.kind, upload: job.upload, options: job.options, job: job.id };
   try {
-    const found = await post('/estimates', { kind: job.kind, upload: job.upload, options: job.options }, { signal });
-    // what waits counts this job too
-    const seconds = found.waiting_seconds - (job.estimate ?? found.seconds);
-    if (seconds >= 1) told(say('job.before', { time: duration(seconds) }));
+    const { waiting_seconds: seconds } = await post('/estimates', wish, { signal });
+    if (!told(seconds >= 1 ? say('job.before', { time: duration(seconds) }) : '')) return;
   } catch {
     // without it the page says a little less
+    if (!told('')) return;
   }
+  setTimeout(() => signal.aborted || queue(job, signal, told), ASKED);
 }
 
 /** @param {Job} job */
