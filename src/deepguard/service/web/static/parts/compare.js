@@ -49,6 +49,9 @@ export function compare(pictures, { signal, again }) {
   });
   const bar = h('div.spread.compare-bar', null, sizes, heat?.button);
   arrival(frame, [after, before], () => fill(frame, failure(again)));
+  // what is not looked at any more must not keep the network busy
+  const leave = () => frame.querySelectorAll('img').forEach((image) => image.removeAttribute('src'));
+  signal.addEventListener('abort', leave, { once: true });
   return h('figure.compare', null, bar, frame, help);
 }
 
