@@ -148,6 +148,9 @@ def test_a_code_opens_the_result_on_a_phone(stage: Stage, windows: Windows) -> N
         expect(code).to_be_visible()
         page.wait_for_load_state("networkidle")
         assert code.evaluate("(image) => image.naturalWidth") > 0
+        # whoever cannot point a camera at it reads what it says
+        spelled = page.get_by_role("dialog").get_by_role("link")
+        expect(spelled).to_have_text(re.compile(rf"^http://192\.0\.2\.7:\d+/jobs/{job_id}\?share="))
         # Escape closes it, and the focus is where it was
         page.keyboard.press("Escape")
         expect(page.get_by_role("button", name=EN("result.qr.short"))).to_be_focused()

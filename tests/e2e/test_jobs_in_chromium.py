@@ -125,6 +125,23 @@ def test_a_failure_says_what_to_do_next(stage: Stage, windows: Windows, code: st
     # the same file once more would change nothing where the file is the reason
     again = page.get_by_role("button", name=say("act.retry"))
     expect(again).to_have_count(0 if code == "unreadable_image" else 1)
+    # and where it is too much for the service, a smaller one comes first
+    best = page.locator("main .primary")
+    expect(best).to_have_text(say("act.retry") if code == "weights_missing" else say("job.other"))
+
+
+def test_a_job_that_waits_tells_how_long_and_forgets_it_when_its_turn_has_come(stage: Stage, windows: Windows) -> None:
+    guest = stage.guest()
+    first, job_id, _ = (stage.job(guest, estimate=seconds) for seconds in (60.0, 36.0, 600.0))
+    page = windows.open(stage.address, guest)
+    page.clock.install()
+    opened(page, f"/jobs/{job_id}")
+    stated = page.locator("#stage")
+    # what came later is not before it
+    expect(stated).to_have_text(EN("job.before", time=EN("unit.minutes", n=1)))
+    stage.finish(first)
+    page.clock.run_for(15_000)
+    expect(stated).to_have_text(EN("stage.queued"))
 
 
 def test_where_no_face_was_found_one_is_drawn_for_the_same_photo(stage: Stage, windows: Windows) -> None:

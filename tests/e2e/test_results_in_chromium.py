@@ -135,6 +135,20 @@ def test_a_stronger_try_is_a_job_with_the_same_options_and_a_larger_change(stage
     expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.done"))
 
 
+def test_where_most_still_find_the_face_a_press_leads_to_the_stronger_try(stage: Stage, windows: Windows) -> None:
+    page, _, job_id = of(stage, windows)
+    strength = page.get_by_role("slider", name=EN("result.strength.label"))
+    more = page.get_by_role("button", name=EN("result.strength.more"))
+    if not stage.protected.summary["found_after"]:
+        expect(more).to_have_count(0)
+        stage.change(job_id, summary={**stage.protected.summary, "found_after": 1})
+        page.reload()
+    more.press("Enter")
+    expect(strength).to_be_focused()
+    expect(strength).to_have_value("3")
+    expect(page.get_by_role("button", name=EN("result.strength.go"))).to_be_enabled()
+
+
 def test_other_settings_begin_with_those_of_the_job(stage: Stage, windows: Windows) -> None:
     page, guest, job_id = of(stage, windows)
     page.get_by_role("link", name=EN("result.other")).click()

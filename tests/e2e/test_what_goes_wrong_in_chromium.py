@@ -230,6 +230,24 @@ def test_where_no_websocket_gets_through_a_job_is_followed_by_asking(stage: Stag
     expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.done"))
 
 
+def test_a_proxy_that_says_nobody_is_there_ends_no_watch(stage: Stage, windows: Windows) -> None:
+    windows.expect("WebSocket", "502")
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    page = windows.open(stage.address, guest)
+    away = {"now": True}
+    page.route_web_socket(re.compile("/progress"), lambda socket: socket.close())
+    page.route(
+        re.compile(rf"/api/v1/jobs/{job_id}"),
+        lambda route: route.fulfill(status=502, body="Bad Gateway") if away["now"] else route.continue_(),
+    )
+    page.goto(f"/jobs/{job_id}")
+    expect(page.get_by_role("status").filter(has_text=EN("job.lost"))).to_be_attached()
+    away["now"] = False
+    expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.queued"))
+    expect(page.get_by_text(EN("job.lost"))).to_have_count(0)
+
+
 def test_a_view_that_cannot_be_loaded_says_so_and_leads_back(stage: Stage, windows: Windows) -> None:
     windows.expect("ERR_FAILED", "error")
     page = windows.open(stage.address)

@@ -49,7 +49,8 @@ export function refocus(place) {
  */
 export function ended(job, { visit, again }) {
   const own = job.share !== null;
-  const retry = h('button.primary', { type: 'button' }, icon('repeat'), say('act.retry'));
+  const best = !OF_THE_SIZE.has(job.error?.code ?? '');
+  const retry = h('button', { type: 'button', class: best ? 'primary' : '' }, icon('repeat'), say('act.retry'));
   retry.addEventListener('click', () => doing(retry, async () => again(await post(`/jobs/${job.id}/retry`))));
   const deleting = own && job.state !== 'expired' ? deletion(job, visit) : null;
   return h(
