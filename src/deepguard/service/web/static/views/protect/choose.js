@@ -1,7 +1,9 @@
 /** Where photos come from: chosen, dropped anywhere on the page, pasted, or taken with the camera. */
 
+import { problemOf, sentence } from '../../core/api.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
 import { duration, language, list, number, say, size } from '../../core/words.js';
+import { background } from './draft.js';
 import { Photo } from './photo.js';
 
 /** @typedef {import('./draft.js').Draft} Draft */
@@ -17,15 +19,28 @@ const KNOWN = /^image\/(jpeg|pjpeg|png|webp|tiff|(x-ms-)?bmp|hei[cf])$/;
  */
 export function chooser(draft) {
   const take = (/** @type {Iterable<File>} */ files) => add(draft, [...files], root);
+  const takeFolders = (/** @type {FileSystemEntry[]} */ entries) => background(draft.signal, async () => {
+    try {
+      const { filesOf } = await import('./folder.js');
+      const files = await filesOf(entries);
+      if (files.length) take(files);
+      else root.tell(say('protect.folder'));
+    } catch (thrown) {
+      root.tell(sentence(problemOf(thrown)));
+    }
+  });
   const input = field({ accept: 'image/*,.heic,.heif,.tif,.tiff', multiple: true }, take);
   const camera = field({ accept: 'image/*', capture: 'environment' }, take);
   const choose = h('button.primary', { type: 'button', onclick: () => input.click() });
   const photograph = h('button.protect-camera', { type: 'button', onclick: () => camera.click() });
   photograph.append(icon('camera'), say('protect.camera'));
   const limits = h('p.quiet.protect-limits', { id: 'protect-limits' });
+  const clear = h('button.ghost', { type: 'button', onclick: () => (draft.clear(), choose.focus()) });
+  clear.append(icon('close'), say('protect.clear'));
   const notice = h('p.notice.warn', { role: 'status', hidden: true });
-  const lead = h('p.protect-here', null, icon('photo'), h('span.protect-by-hand', null, say('protect.drop')), h('span.protect-by-thumb', null, say('protect.several')));
-  const zone = h('div.protect-zone', null, lead, h('div.row', null, choose, photograph), limits, input, camera);
+  const lead = h('p.protect-here', null, icon('photo'), h('span.protect-by-hand', null, say('protect.drop')));
+  lead.append(h('span.protect-by-thumb', null, say('protect.several')));
+  const zone = h('div.protect-zone', null, lead, h('div.row', null, choose, photograph, clear), limits, input, camera);
   zone.addEventListener('click', (event) => {
     const target = /** @type {Element} */ (event.target);
     if (!draft.photos.length && !target.closest('button, input')) input.click();
@@ -43,10 +58,11 @@ export function chooser(draft) {
     const { some } = draft;
     root.classList.toggle('some', some);
     choose.classList.toggle('primary', !some);
+    clear.hidden = draft.photos.length < 2;
     fill(choose, icon(some ? 'plus' : 'photo'), say(some ? 'protect.more' : 'start.file'));
     if (draft.limits && !limits.textContent) limits.append(limitsOf(draft.limits));
   });
-  catchAll(draft.signal, take);
+  catchAll(draft.signal, take, takeFolders);
   return root;
 }
 
@@ -78,8 +94,9 @@ function limitsOf(limits) {
  * Take in what is dropped anywhere or pasted, and show where a drop will go.
  * @param {AbortSignal} signal
  * @param {(files: Iterable<File>) => void} take
+ * @param {(entries: FileSystemEntry[]) => void} takeFolders
  */
-function catchAll(signal, take) {
+function catchAll(signal, take, takeFolders) {
   const veil = h('div.protect-veil', { hidden: true }, h('p', null, icon('photo'), say('protect.release')));
   document.body.append(veil);
   signal.addEventListener('abort', () => veil.remove());
@@ -97,7 +114,9 @@ function catchAll(signal, take) {
     veil.hidden = true;
     if (!heeds(event)) return;
     event.preventDefault();
-    take(event.dataTransfer?.files ?? []);
+    const entries = [...(event.dataTransfer?.items ?? [])].flatMap((each) => each.webkitGetAsEntry?.() ?? []);
+    if (entries.some((each) => each.isDirectory)) takeFolders(entries);
+    else take(event.dataTransfer?.files ?? []);
   }, { signal });
   addEventListener('paste', (event) => {
     if (event.clipboardData?.files.length) take(event.clipboardData.files);

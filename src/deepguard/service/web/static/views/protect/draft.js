@@ -85,6 +85,13 @@ export class Draft {
     this.changed();
   }
 
+  /** Take all photos out. */
+  clear() {
+    for (const each of this.photos) each.drop();
+    this.photos = [];
+    this.show(null);
+  }
+
   /**
    * Return the options that are the same for all photos.
    * @returns {Record<string, any>}
