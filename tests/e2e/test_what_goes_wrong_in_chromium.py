@@ -243,6 +243,8 @@ def test_a_proxy_that_says_nobody_is_there_ends_no_watch(stage: Stage, windows: 
     )
     page.goto(f"/jobs/{job_id}")
     expect(page.get_by_role("status").filter(has_text=EN("job.lost"))).to_be_attached()
+    # nothing is known of the job yet, and the page is not empty
+    expect(page.get_by_role("heading", level=1)).to_have_text(EN("fault.title"))
     away["now"] = False
     expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.queued"))
     expect(page.get_by_text(EN("job.lost"))).to_have_count(0)

@@ -1,6 +1,6 @@
 /** One job at its own address: followed until it is over, then what came of it. */
 
-import { problemOf } from '../../core/api.js';
+import { Problem, problemOf } from '../../core/api.js';
 import { boot } from '../../core/boot.js';
 import { announce, fill, h } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
@@ -45,6 +45,7 @@ function follow(visit, shown) {
   const hear = async (news) => {
     // empty, so that it is read out when it is filled
     lost.textContent = news.down ? say('job.lost') : '';
+    if (news.down && !place.hasChildNodes()) fill(place, fault(new Problem({ code: 'network' })));
     if (news.gone) screens.gone(news.gone);
     if (news.job) await screens.draw(news.job);
     resting = Boolean(news.gone || (news.job && over(news.job)));
