@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from tests.e2e.choosing import BOTH, EN
 from tests.e2e.chromium import Windows, opened
 from tests.e2e.stage import DETECTORS, Guest, Stage, seen
@@ -132,16 +132,24 @@ def test_a_failure_says_what_to_do_next(stage: Stage, windows: Windows, code: st
 
 def test_a_job_that_waits_tells_how_long_and_forgets_it_when_its_turn_has_come(stage: Stage, windows: Windows) -> None:
     guest = stage.guest()
-    first, job_id, _ = (stage.job(guest, estimate=seconds) for seconds in (60.0, 36.0, 600.0))
+    job_id = stage.job(guest)
     page = windows.open(stage.address, guest)
+    waiting = [0.0, 64.0]
+    asked = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.post_data_json["job"])
+        found = {"seconds": 36.0, "waiting_seconds": waiting.pop(), "based_on": "first guess", "samples": 0}
+        route.fulfill(json=found)
+
+    page.route(re.compile("/estimates"), answer)
     page.clock.install()
     opened(page, f"/jobs/{job_id}")
     stated = page.locator("#stage")
-    # what came later is not before it
     expect(stated).to_have_text(EN("job.before", time=EN("unit.minutes", n=1)))
-    stage.finish(first)
     page.clock.run_for(15_000)
     expect(stated).to_have_text(EN("stage.queued"))
+    assert asked == [job_id, job_id]
 
 
 def test_where_no_face_was_found_one_is_drawn_for_the_same_photo(stage: Stage, windows: Windows) -> None:
@@ -194,5 +202,5 @@ def test_a_link_that_is_wrong_shows_nothing_of_the_job(stage: Stage, windows: Wi
     job_id = stage.job(stage.guest())
     page = windows.open(stage.address)
     page.goto(f"/jobs/{job_id}?share=wrong")
-    expect(page.locator("main")).to_contain_text(EN("error.not_found"))
+    expect(page.locator("main")).to_contain_text(EN("job.gone.never"))
     expect(page.locator("main")).not_to_contain_text("할머니")

@@ -100,14 +100,17 @@ def fault_screen(request: Request, body: Mapping[str, Any], status: int, headers
     code = str(body["code"])
     passing = status in {429, 503}
     asked = request.method == "GET"
+    # a job is somebody's own: on another device it is as if there were none
+    job = asked and code == "not_found" and "/jobs/" in request.url.path
+    title = {"starting": "starting.title", "not_found": "job.gone"}.get(code, "fault.title")
     answer = draw(
         request,
         "fault.html",
         status,
         refresh=AGAIN_SECONDS if asked and status == 503 else None,
         stays=True,
-        title=say("starting.title") if code == "starting" else say("fault.title"),
-        reason=say.error(code),
+        title=say(title),
+        reason=say("job.gone.never") if job else say.error(code),
         again=passing and asked,
         request_id=body["request_id"],
     )
