@@ -14,7 +14,6 @@ export async function doing(button, work) {
   const row = button.closest('.row') ?? button;
   if (row.nextElementSibling?.classList.contains('complaint')) row.nextElementSibling.remove();
   button.setAttribute('aria-disabled', 'true');
-  button.setAttribute('aria-busy', 'true');
   try {
     await work();
     return true;
@@ -25,6 +24,5 @@ export async function doing(button, work) {
     return false;
   } finally {
     button.removeAttribute('aria-disabled');
-    button.removeAttribute('aria-busy');
   }
 }
