@@ -79,6 +79,20 @@ def test_a_finger_draws_a_frame_and_changes_its_size_at_a_corner(stage: Stage, w
     assert job.options["box"]["height"] > job.options["box"]["width"]
 
 
+def test_a_frame_that_is_being_drawn_stays_when_faces_are_found_meanwhile(stage: Stage, windows: Windows) -> None:
+    page = opened(windows.open(stage.address, stage.guest()))
+    choose(page)
+    page.get_by_role("button", name=EN("protect.box.draw"), exact=True).click()
+    frame = page.locator(".protect-draw .protect-box")
+    for _ in range(4):
+        frame.press("ArrowLeft")
+    drawn = frame.get_attribute("style")
+    with stage.finding(seen(LEFT)):
+        expect(page.locator(".protect-state")).to_contain_text(EN("protect.faces.count.one"))
+    expect(frame).to_be_focused()
+    assert frame.get_attribute("style") == drawn
+
+
 def test_a_dropped_folder_brings_the_photos_in_it(stage: Stage, windows: Windows, tmp_path: Path) -> None:
     folder = tmp_path / "party"
     (folder / "more").mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 import { sentence } from '../../core/api.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
-import { say } from '../../core/words.js';
+import { percent, say } from '../../core/words.js';
 import { drawing } from './box.js';
 import { frames, placed } from './faces.js';
 import { shot } from './preview.js';
@@ -30,8 +30,9 @@ export function stage(draft) {
     root.hidden = !photo;
     if (!photo) return;
     if (changes.any('shot', photo, photo.source, photo.width)) show(picture, layer, photo);
-    const laid = [photo.faces, photo.box, draft.drawing, photo.source];
-    if (changes.any('layer', photo, ...laid)) lay(draft, photo, layer, acts);
+    // a frame that is being drawn stays, whatever is found meanwhile
+    const laid = draft.drawing ? [] : [photo.faces, photo.box];
+    if (changes.any('layer', photo, draft.drawing, photo.source, ...laid)) lay(draft, photo, layer, acts);
     layer.classList.toggle('blurs', Boolean(draft.filters.blur_others));
     const text = told(draft, photo);
     if (!changes.any('line', text.text, photo)) return;
@@ -126,7 +127,8 @@ function told(draft, photo) {
   }
   if (photo.box) return { text: say('protect.box.only'), icon: 'hidden', tone: 'good' };
   if (photo.state === 'waiting' || photo.state === 'sending') {
-    return { text: say('protect.sending'), icon: 'wait', tone: 'soft' };
+    const share = photo.share ? ` ${percent(photo.share)}` : '';
+    return { text: say('protect.sending') + share, icon: 'wait', tone: 'soft' };
   }
   if (photo.unsearched) return { text: say('protect.unsearched'), icon: 'warning', tone: 'warn' };
   if (!photo.faces) return { text: say('protect.looking'), icon: 'search', tone: 'soft' };
