@@ -172,6 +172,7 @@ def test_a_job_whose_time_is_over_offers_to_begin_anew(stage: Stage, windows: Wi
     page, _, job_id = of(stage, windows)
     stage.finish(job_id)
     heading(page, EN("job.done"))
+    expect(page.locator(".compare-frame.here")).to_be_visible()
     stage.expire(job_id)
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     heading(page, EN("job.expired"))
