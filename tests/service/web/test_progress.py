@@ -367,3 +367,26 @@ def test_over_a_real_server_the_end_comes_with_its_code_and_leaving_ends_the_loo
         while app.state.poller._watches and time.monotonic() < until:
             time.sleep(0.02)
         assert app.state.poller._watches == {}
+
+
+def test_whoever_leaves_before_the_websocket_is_open_is_no_error(app, me, owner, parts):
+    job_id, sent = put(parts, owner), []
+
+    async def gone(message):
+        sent.append(message["type"])
+        raise OSError("the other side has left")
+
+    async def receive():
+        return {"type": "websocket.connect"}
+
+    scope = {
+        "type": "websocket",
+        "path": at(job_id),
+        "query_string": b"",
+        "scheme": "ws",
+        "headers": [],
+        "subprotocols": [],
+    }
+    asyncio.run(app(scope, receive, gone))
+    assert sent == ["websocket.accept"]
+    assert app.state.poller._watches == {}

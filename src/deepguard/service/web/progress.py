@@ -156,17 +156,17 @@ async def progress(
     try:
         visitor = await run_in_threadpool(of_websocket, websocket)
     except (Fault, SQLAlchemyError) as error:
-        await websocket.accept()
-        await _close(websocket, error if isinstance(error, Fault) else _down())
+        if await _accepted(websocket):
+            await _close(websocket, error if isinstance(error, Fault) else _down())
         return
 
     def read() -> shapes.Job:
         with parts_of(websocket).database.reading() as session:
             return shapes.job_shape(session, readable_job(session, visitor, job_id, share), websocket, visitor.owner)
 
-    await websocket.accept()
-    with poller.watching(job_id) as watch:
-        await _while_there(websocket, _Feed(websocket, read, watch))
+    if await _accepted(websocket):
+        with poller.watching(job_id) as watch:
+            await _while_there(websocket, _Feed(websocket, read, watch))
 
 
 class _Feed:
@@ -206,6 +206,15 @@ class _Feed:
         # the end is worth telling at once
         if left > 0 and not news.over:
             await asyncio.sleep(left)
+
+
+async def _accepted(websocket: WebSocket) -> bool:
+    """Open the websocket; False where the other side has left before it was open."""
+    try:
+        await websocket.accept()
+    except OSError:
+        return False
+    return True
 
 
 async def _while_there(websocket: WebSocket, feed: _Feed) -> None:

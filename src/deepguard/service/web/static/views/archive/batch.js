@@ -1,6 +1,6 @@
 /** The photos that were just started together: how far all of them are, and all results at once. */
 
-import { get, post, problemOf, resultAddress } from '../../core/api.js';
+import { Problem, get, post, problemOf, resultAddress } from '../../core/api.js';
 import { address } from '../../core/boot.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
@@ -31,7 +31,9 @@ export async function batch(visit, ids) {
   fill(root, h('div.spread.archive-started', null, heading, links), whole, notices, list);
   const answers = await Promise.all(ids.map((id) => get(`/jobs/${id}`, { signal }).catch(problemOf)));
   const found = answers.filter((each) => !(each instanceof Error));
-  if (!found.length) return fill(root, fault(answers[0]));
+  // a job that could not be asked for is not one that is gone
+  const broken = answers.find((each) => each instanceof Problem && each.passing) ?? (found.length ? null : answers[0]);
+  if (broken) return fill(root, fault(broken, () => batch(visit, ids)));
   const down = (/** @type {boolean} */ is) => lost(notices, is);
   const total = new Total(whole, ids.length, signal, title);
   const grid = new Grid({ signal, selectable: false, changed: () => total.draw(grid.jobs), down });

@@ -10,6 +10,8 @@ import { working } from './progress.js';
 import { ended, gone, heading, listed, refocus } from './states.js';
 
 const GONE = new Set([404, 410]);
+/** Milliseconds until an expired job is looked for at the soonest: files go a little after their time. */
+const LATE = 60_000;
 
 /**
  * @typedef {import('../../core/types.js').Job} Job
@@ -40,6 +42,7 @@ function follow(visit, shown) {
   visit.root.append(lost, place);
   const screens = drawing(visit, place, { visit, share, again: (job) => again(job) });
   let resting = false;
+  let timer = 0;
 
   /** @param {import('../../core/watch.js').News} news */
   const hear = async (news) => {
@@ -49,6 +52,8 @@ function follow(visit, shown) {
     if (news.gone) screens.gone(news.gone);
     if (news.job) await screens.draw(news.job);
     resting = Boolean(news.gone || (news.job && over(news.job)));
+    clearTimeout(timer);
+    if (resting && news.job && news.job.state !== 'expired') timer = setTimeout(begin, lifetime(news.job));
     shown();
   };
   const begin = () => {
@@ -64,7 +69,16 @@ function follow(visit, shown) {
   // deleted, tried again or expired while another window was looked at
   const back = () => document.visibilityState === 'visible' && resting && begin();
   document.addEventListener('visibilitychange', back, { signal: visit.signal });
+  visit.signal.addEventListener('abort', () => clearTimeout(timer));
   begin();
+}
+
+/**
+ * Return the milliseconds until a job's files are gone.
+ * @param {Job} job
+ */
+function lifetime(job) {
+  return Math.max(LATE, Date.parse(job.expires) - Date.now() + LATE);
 }
 
 /**
