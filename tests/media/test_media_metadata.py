@@ -142,6 +142,7 @@ def test_the_result_says_that_an_algorithm_changed_it(container):
     picture = decode(source)
     assert digital_source_type(source) is None
     assert digital_source_type(encode(picture, picture.images)) == SOURCE_TYPE
+    assert digital_source_type(encode(picture, picture.images, protected=False)) is None
 
 
 def test_a_bmp_has_no_place_for_it():

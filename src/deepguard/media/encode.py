@@ -22,15 +22,16 @@ _TIFF_KEPT = {"raw", "packbits", "tiff_lzw", "tiff_adobe_deflate"}
 _TIFF_PREDICTOR = 317
 
 
-def encode(picture: Picture, images: Images) -> bytes:
+def encode(picture: Picture, images: Images, *, protected: bool = True) -> bytes:
     """Return `images`, a changed version of `picture.images` of the same shape, as a file like the source.
 
-    Samples are rounded to 8 bits, a grey picture stays grey, and alpha, profile and the kept metadata go along.
+    Samples are rounded to 8 bits, a grey picture stays grey, and alpha, profile and the kept metadata go along. Unless
+    it is not `protected`, the file states that an algorithm changed it.
     """
     if images.shape != picture.images.shape:
         raise ValueError(f"a picture of {tuple(picture.images.shape)} cannot be written as {tuple(images.shape)}")
     image = Image.fromarray(_samples(picture, to_pixels(images[0])))
-    return _WRITERS[picture.coding.container](image, picture)
+    return _WRITERS[picture.coding.container](image, picture, packet() if protected else b"")
 
 
 def _samples(picture: Picture, pixels: Pixels) -> Pixels:
@@ -44,7 +45,7 @@ def _samples(picture: Picture, pixels: Pixels) -> Pixels:
     return np.ascontiguousarray(colours[..., 0] if colours.shape[-1] == 1 else colours)
 
 
-def _jpeg(image: Image.Image, picture: Picture) -> bytes:
+def _jpeg(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
     return _saved(
         image,
@@ -54,19 +55,20 @@ def _jpeg(image: Image.Image, picture: Picture) -> bytes:
         progressive=coding.progressive,
         optimize=coding.optimised,
         exif=coding.exif,
-        xmp=packet(),
+        xmp=note,
         **_profile_and_density(coding),
     )
 
 
-def _png(image: Image.Image, picture: Picture) -> bytes:
+def _png(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
     notes = PngInfo()
-    notes.add_itxt("XML:com.adobe.xmp", packet().decode())
+    if note:
+        notes.add_itxt("XML:com.adobe.xmp", note.decode())
     return _saved(image, "PNG", pnginfo=notes, exif=coding.exif or None, **_profile_and_density(coding))
 
 
-def _webp(image: Image.Image, picture: Picture) -> bytes:
+def _webp(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
     return _saved(
         image,
@@ -76,12 +78,12 @@ def _webp(image: Image.Image, picture: Picture) -> bytes:
         quality=75 if coding.lossless else coding.quality,
         exact=coding.lossless,
         exif=coding.exif,
-        xmp=packet(),
+        xmp=note,
         icc_profile=coding.icc,
     )
 
 
-def _tiff(image: Image.Image, picture: Picture) -> bytes:
+def _tiff(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
     compression = coding.compression if coding.compression in _TIFF_KEPT else "tiff_adobe_deflate"
     entries = Image.Exif()
@@ -90,13 +92,14 @@ def _tiff(image: Image.Image, picture: Picture) -> bytes:
     if IFD.Interop in camera:
         # Pillow would copy this directory's old place and not the directory
         camera[IFD.Interop] = entries.get_ifd(IFD.Interop)
-    entries[XMP_TAG] = packet()
+    if note:
+        entries[XMP_TAG] = note
     if coding.predictor and compression in {"tiff_lzw", "tiff_adobe_deflate"}:
         entries[_TIFF_PREDICTOR] = 2
     return _saved(image, "TIFF", compression=compression, exif=entries, **_profile_and_density(coding))
 
 
-def _bmp(image: Image.Image, picture: Picture) -> bytes:
+def _bmp(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
     if image.mode == "LA":
         image = image.convert("RGBA")
@@ -119,9 +122,9 @@ def _bmp_with_alpha(image: Image.Image, coding: Coding) -> bytes:
     return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + header + masks + colours + rows
 
 
-def _heif(image: Image.Image, picture: Picture) -> bytes:
+def _heif(image: Image.Image, picture: Picture, note: bytes) -> bytes:
     coding = picture.coding
-    options: dict[str, Any] = {"exif": coding.exif or None, "xmp": packet()}
+    options: dict[str, Any] = {"exif": coding.exif or None, "xmp": note or None}
     if coding.icc:
         options["icc_profile"] = coding.icc
     if coding.primaries:
@@ -147,7 +150,7 @@ def _saved(image: Image.Image, container: Container, **options: Any) -> bytes:
     return buffer.getvalue()
 
 
-_WRITERS: dict[Container, Callable[[Image.Image, Picture], bytes]] = {
+_WRITERS: dict[Container, Callable[[Image.Image, Picture, bytes], bytes]] = {
     "JPEG": _jpeg,
     "PNG": _png,
     "WEBP": _webp,

@@ -24,6 +24,7 @@ from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.filters.photo import Filters
+from deepguard.media.metadata import digital_source_type
 from deepguard.media.read import decode
 from deepguard.models.roles import detectors
 from deepguard.prove.report import ModelFacts
@@ -218,6 +219,8 @@ def test_the_photo_before_is_the_filtered_one_in_the_same_container(
     done = worked(tmp_path, empty_shelf, face, "PNG", "me.png", filters={"brightness": -1})
     before = next(each for each in done.made if each.name == "before")
     assert (before.filename, before.media_type) == ("me.before.png", "image/png")
+    assert digital_source_type(before.data) is None
+    assert digital_source_type(done.made[0].data) is not None
     with Image.open(io.BytesIO(before.data)) as opened:
         assert np.abs(np.asarray(opened) - np.asarray(face) / 2).max() <= 0.5
     assert json.loads(done.made[-1].data)["filters"]["brightness"] == -1

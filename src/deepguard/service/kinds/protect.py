@@ -295,7 +295,7 @@ def _made(name: str, picture: Picture, result: api.Protected, log: bytes) -> Ite
     boxes = [result.report.faces[index - 1].box for index in result.report.chosen]
     yield Made("picture", name, kind, result.data)
     if container in SHOWN:
-        yield Made("before", f"{plain}.before{path.suffix}", kind, encode(picture, result.before))
+        yield Made("before", f"{plain}.before{path.suffix}", kind, encode(picture, result.before, protected=False))
     else:
         yield Made("view", f"{stem}.view.jpg", jpeg, shown(picture, result.after, quality=VIEW_QUALITY))
         yield Made("before", f"{plain}.before.jpg", jpeg, shown(picture, result.before, quality=VIEW_QUALITY))
