@@ -73,7 +73,8 @@ def test_a_finger_draws_a_frame_and_changes_its_size_at_a_corner(stage: Stage, w
     assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]), abs=1)
     assert after["width"] == pytest.approx(before["width"] - 22, abs=2)
     assert after["height"] == pytest.approx(before["height"] + 38, abs=2)
-    page.get_by_role("button", name=KO("protect.box.take")).tap()
+    # of a tap that is sent right after a swipe, a busy Chromium sometimes makes no click
+    page.get_by_role("button", name=KO("protect.box.take")).click()
     start(page, KO)
     [job] = stage.rows(guest)
     assert job.options["box"]["height"] > job.options["box"]["width"]
