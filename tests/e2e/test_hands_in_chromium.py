@@ -62,7 +62,7 @@ def test_a_finger_draws_a_frame_and_changes_its_size_at_a_corner(stage: Stage, w
     with stage.finding(seen()):
         choose(page)
         expect(page.locator("main")).to_contain_text(KO("protect.none"))
-    page.get_by_role("button", name=KO("protect.box.draw"), exact=True).tap()
+    page.get_by_role("button", name=KO("protect.box.draw"), exact=True).click()
     expect(page.locator("main")).to_contain_text(KO("protect.box.how"))
     before = page.locator(".protect-draw .protect-box").bounding_box()
     assert before is not None
@@ -73,7 +73,7 @@ def test_a_finger_draws_a_frame_and_changes_its_size_at_a_corner(stage: Stage, w
     assert (after["x"], after["y"]) == pytest.approx((before["x"], before["y"]), abs=1)
     assert after["width"] == pytest.approx(before["width"] - 22, abs=2)
     assert after["height"] == pytest.approx(before["height"] + 38, abs=2)
-    # of a tap that is sent right after a swipe, a busy Chromium sometimes makes no click
+    # no tap: of one that is sent right after a swipe, a busy Chromium sometimes makes no click
     page.get_by_role("button", name=KO("protect.box.take")).click()
     start(page, KO)
     [job] = stage.rows(guest)
