@@ -30,7 +30,7 @@ from deepguard.prove.seconds import Clock
 from deepguard.prove.survey import agreed, look, recognised, survey
 from deepguard.prove.verify import Judgement, judge
 from deepguard.transforms.posting import posting
-from deepguard.types import Box, Face, Images, Progress, Watch, ignore
+from deepguard.types import Box, Face, Images, Note, Progress, Watch, ignore
 from deepguard.weights.shelf import Shelf, remembered_digest
 
 SMALLEST_FACE = 16.0
@@ -224,7 +224,7 @@ class _Measured:
     judgements: tuple[Judgement, ...]
     of_picture: Quality
     of_faces: tuple[Quality, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 @dataclass(frozen=True)
@@ -379,11 +379,13 @@ def _facts(name: str, picture: Picture) -> FileFacts:
     return FileFacts(name, picture.coding.container, picture.sha256, picture.size, picture.width, picture.height)
 
 
-def _notes(faces: Sequence[Face], others: Sequence[Face], picture: Picture, filters: Filters) -> Iterator[str]:
+def _notes(faces: Sequence[Face], others: Sequence[Face], picture: Picture, filters: Filters) -> Iterator[Note]:
     small = sum(_side(face) < SMALLEST_FACE for face in faces if face not in others)
     if small:
-        yield f"{small} of the faces are smaller than {SMALLEST_FACE:.0f} pixels and were left as they are"
+        text = f"{small} of the faces are smaller than {SMALLEST_FACE:.0f} pixels and were left as they are"
+        yield Note("small_faces", text, small)
     if others:
-        yield f"{len(others)} of the faces in the photo were blurred, as they were not to be protected"
+        text = f"{len(others)} of the faces in the photo were blurred, as they were not to be protected"
+        yield Note("blurred_faces", text, len(others))
     if picture.grey and (filters.saturation or filters.warmth):
-        yield "the photo is grey, so that saturation and warmth were left out"
+        yield Note("grey", "the photo is grey, so that saturation and warmth were left out")

@@ -21,6 +21,18 @@ Rng: TypeAlias = torch.Generator
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What a user should know of a picture or a result: `code` for programs, `text` one sentence in English.
+
+    `count` is how many things it speaks of, 0 where it counts nothing.
+    """
+
+    code: str
+    text: str
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """What is being done and how far it is: `done` of `total` steps of `stage`.
 

@@ -14,7 +14,7 @@ from deepguard.cli.tables import show, summary
 from deepguard.defences.presets import NINE
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.verify import Judgement, Sighting
-from deepguard.types import Box, Face, Progress
+from deepguard.types import Box, Face, Note, Progress
 
 VERSIONS = ("delivered", "jpeg75", "instagram", "kakaotalk", "reposted")
 SEEN, HIDDEN = Sighting((True,), (True,)), Sighting((False,), (False,))
@@ -46,7 +46,7 @@ def report(*judgements: Judgement, attacked: Mapping[str, bool] | None = None) -
         missing=("dlib",),
         picture_quality=Quality(0.99, 44.4, None),
         face_quality=(Quality(0.9, None, 0.1),),
-        notes=("a note on [red]this[/red] photo",),
+        notes=(Note("odd", "a note on [red]this[/red] photo"),),
     )
 
 

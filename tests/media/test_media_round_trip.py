@@ -236,7 +236,7 @@ def test_only_the_first_picture_of_a_phone_jpeg_is_kept_and_that_is_said():
     picture = decode(pair.getvalue())
     result = encode(picture, picture.images)
     assert picture.coding.container == "JPEG"
-    assert picture.notes == ("only the main picture of the file is kept",)
+    assert [note.text for note in picture.notes] == ["only the main picture of the file is kept"]
     assert b"MPF\0" not in result
     assert result.count(b"\xff\xd8\xff") == 1
     assert psnr(to_pixels(picture.images[0]), scene()) > 30
@@ -250,7 +250,7 @@ def test_a_chroma_layout_that_cannot_be_written_becomes_full_chroma_with_a_note(
     source[frame + 11] = 0x12
     picture = decode(bytes(source))
     result = opened(encode(picture, picture.images))
-    assert "chroma is stored in full" in picture.notes[0]
+    assert "chroma is stored in full" in picture.notes[0].text
     assert JpegImagePlugin.get_sampling(result) == 0
 
 

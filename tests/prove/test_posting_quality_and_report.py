@@ -15,7 +15,7 @@ from deepguard.prove.quality import compare
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.transforms.posting import POSTINGS, Cap, Compress, Posting, Scale, posting
-from deepguard.types import Box, Face
+from deepguard.types import Box, Face, Note
 
 MEASURES = {"psnr": Psnr(), "ssim": Ssim()}
 
@@ -140,10 +140,11 @@ def test_a_report_becomes_json_and_keeps_every_figure() -> None:
         picture_quality=Quality(0.99, 40.0, None),
         face_quality=(Quality(0.9, None, 0.01),),
         filters=Filters(brightness=0.5, blur_others=True),
-        notes=("a note",),
+        notes=(Note("odd", "a note"),),
     )
     body = json.loads(json.dumps(report.as_json(), allow_nan=False))
     assert body["schema"].startswith("deepguard/")
+    assert body["notes"] == ["a note"]
     assert body["faces"][0]["box"] == {"left": 1, "top": 2, "right": 3, "bottom": 4.5}
     assert body["judgements"][0]["after"]["delivered"] == {"found": [False], "retry": [True]}
     assert body["models"][0]["files"] == {"toy.bin": "f" * 64}

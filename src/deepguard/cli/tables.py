@@ -117,4 +117,4 @@ def _sentences(report: Report) -> Iterable[str]:
         yield f"Not tested, since their weights are not here: {', '.join(report.missing)}; run: deepguard models pull"
     if report.picture_quality.lpips is None:
         yield "LPIPS was not measured, since its weights are not here; run: deepguard models pull lpips"
-    yield from report.notes
+    yield from (note.text for note in report.notes)

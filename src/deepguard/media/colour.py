@@ -15,15 +15,16 @@ from deepguard.errors import UnsupportedImage
 from deepguard.media.containers import open_container
 from deepguard.media.picture import Pixels
 from deepguard.media.signatures import Container
+from deepguard.types import Note
 
-SIXTEEN = "more than 8 bits a channel became 8, each rounded to the nearest"
-SIXTEEN_CUT = "16 bits a channel became 8, each rounded down"
-PALETTE = "the palette became full colour"
-CMYK = "CMYK became sRGB through the file's profile"
-CMYK_BARE = "CMYK became sRGB without a usable profile, so its colours are a guess"
-LAB = "Lab became sRGB"
-OTHER = "the colour model became RGB"
-FLOAT = "floating-point samples became 8 bits"
+SIXTEEN = Note("sixteen_bits", "more than 8 bits a channel became 8, each rounded to the nearest")
+SIXTEEN_CUT = Note("sixteen_bits_cut", "16 bits a channel became 8, each rounded down")
+PALETTE = Note("palette", "the palette became full colour")
+CMYK = Note("cmyk", "CMYK became sRGB through the file's profile")
+CMYK_BARE = Note("cmyk_bare", "CMYK became sRGB without a usable profile, so its colours are a guess")
+LAB = Note("lab", "Lab became sRGB")
+OTHER = Note("colour_model", "the colour model became RGB")
+FLOAT = Note("float", "floating-point samples became 8 bits")
 KEPT_MODES = {"L", "LA", "RGB", "RGBA"}
 _PLAIN = {
     "1": ("L", ()),
@@ -37,7 +38,7 @@ _PLAIN = {
 }
 
 
-def flatten(opened: ImageFile.ImageFile, container: Container, data: bytes) -> tuple[Image.Image, tuple[str, ...]]:
+def flatten(opened: ImageFile.ImageFile, container: Container, data: bytes) -> tuple[Image.Image, tuple[Note, ...]]:
     """Return the picture in mode L, LA, RGB or RGBA, and a sentence for each change that took.
 
     RGB and grey values stay as coded; CMYK and Lab, which have no RGB values, become sRGB.
@@ -156,7 +157,7 @@ def _with_transparency(opened: ImageFile.ImageFile) -> Image.Image:
     return opened
 
 
-def _from_cmyk(opened: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _from_cmyk(opened: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
     profile = opened.info.get("icc_profile")
     if profile:
         try:
@@ -181,7 +182,7 @@ def _converted(image: Image.Image, profile: Any) -> Image.Image:
     return converted
 
 
-def _from_numbers(opened: Image.Image) -> tuple[Image.Image, tuple[str, ...]]:
+def _from_numbers(opened: Image.Image) -> tuple[Image.Image, tuple[Note, ...]]:
     """Return 32-bit grey as 8 bits: 0 to 1 where it is floating point, 0 to 65535 where it is whole."""
     values = np.asarray(opened)
     ceiling, note = (1.0, FLOAT) if opened.mode == "F" else (65535.0, SIXTEEN)

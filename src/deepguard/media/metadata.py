@@ -11,6 +11,7 @@ from PIL.ExifTags import IFD, Base
 from deepguard.errors import UnreadableImage
 from deepguard.media.containers import open_container
 from deepguard.media.signatures import recognise
+from deepguard.types import Note
 
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC digital source type: changed by an algorithm, not made by one."""
@@ -18,7 +19,7 @@ SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnh
 EXIF_LIMIT = 60_000
 """Bytes; a JPEG segment holds 65533."""
 
-DAMAGED = "the camera data is damaged and was left out"
+DAMAGED = Note("damaged_metadata", "the camera data is damaged and was left out")
 XMP_TAG = 700
 _EXTENSION = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 
@@ -78,7 +79,7 @@ _INTEROPERABILITY = (1, {"R98", "R03", "THM"})
 """The DCF entry that tells sRGB from Adobe RGB where there is no profile."""
 
 
-def kept_exif(source: Image.Exif, size: tuple[int, int]) -> tuple[bytes, tuple[str, ...]]:
+def kept_exif(source: Image.Exif, size: tuple[int, int]) -> tuple[bytes, tuple[Note, ...]]:
     """Return the entries that stay, written anew for an upright picture of (width, height), and notes.
 
     No position, maker note, thumbnail, serial number, owner's name, device name, unique id or comment stays.

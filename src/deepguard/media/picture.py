@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from numpy.typing import NDArray
 
 from deepguard.media.signatures import Container
-from deepguard.types import Images
+from deepguard.types import Images, Note
 
 Pixels: TypeAlias = NDArray[np.uint8]
 """8-bit samples as Pillow holds them: h w, or h w channel."""
@@ -72,7 +72,7 @@ class Picture:
     grey: bool
     alpha: UInt8[torch.Tensor, "h w"] | None
     coding: Coding
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
     sha256: str
     size: int
 

@@ -20,6 +20,7 @@ from deepguard.media.containers import open_container
 from deepguard.media.metadata import kept_exif
 from deepguard.media.picture import Coding, Picture, Pixels, to_images
 from deepguard.media.signatures import SUPPORTED, Container, recognise
+from deepguard.types import Note
 
 MAX_PIXELS = 50_000_000
 """The largest picture by default; each pixel takes 12 bytes here and some hundred while it is protected."""
@@ -27,8 +28,8 @@ MAX_PIXELS = 50_000_000
 MAX_BYTES = 1 << 30
 """No picture within the pixel limit needs a larger file."""
 
-FIRST_ONLY = "only the main picture of the file is kept"
-RESAMPLED_CHROMA = "the file's rare chroma layout cannot be written, so chroma is stored in full"
+FIRST_ONLY = Note("first_only", "only the main picture of the file is kept")
+RESAMPLED_CHROMA = Note("chroma", "the file's rare chroma layout cannot be written, so chroma is stored in full")
 TRANSPOSED = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -125,7 +126,7 @@ def _decoded(opened: ImageFile.ImageFile, container: Container, data: bytes) -> 
     )
 
 
-def _coding(opened: ImageFile.ImageFile, container: Container, data: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _coding(opened: ImageFile.ImageFile, container: Container, data: bytes) -> tuple[dict[str, Any], tuple[Note, ...]]:
     """Return what only this container says of its coding, by the names of `Coding`, and notes."""
     if isinstance(opened, JpegImagePlugin.JpegImageFile):
         return _jpeg_coding(opened, data)
@@ -140,7 +141,7 @@ def _coding(opened: ImageFile.ImageFile, container: Container, data: bytes) -> t
     return {}, ()
 
 
-def _jpeg_coding(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _jpeg_coding(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> tuple[dict[str, Any], tuple[Note, ...]]:
     chosen = [tuple(opened.quantization[layer[3]]) for layer in opened.layer[:3]]
     tables = chosen[:2] if chosen[1:2] == chosen[2:3] else chosen
     sampling = JpegImagePlugin.get_sampling(opened)
@@ -154,7 +155,7 @@ def _jpeg_coding(opened: JpegImagePlugin.JpegImageFile, data: bytes) -> tuple[di
     }, notes
 
 
-def _heif_coding(opened: ImageFile.ImageFile) -> tuple[dict[str, Any], tuple[str, ...]]:
+def _heif_coding(opened: ImageFile.ImageFile) -> tuple[dict[str, Any], tuple[Note, ...]]:
     colours = opened.info.get("nclx_profile")
     names = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 from deepguard.filters.photo import Filters
 from deepguard.prove.verify import Judgement
-from deepguard.types import Face
+from deepguard.types import Face, Note
 
 SCHEMA = "deepguard/protect-report/1"
 
@@ -54,7 +54,7 @@ class Report:
 
     `before` everywhere is the picture after its `filters`: what is measured is the protection alone.
     `seconds` names each part of the work; `options` are the defence's; `missing` are chosen detectors whose weights
-    are not here; `notes` are sentences about what a user should know.
+    are not here; `notes` are what a user should know; as JSON, their sentences.
     """
 
     version: str
@@ -76,9 +76,9 @@ class Report:
     picture_quality: Quality
     face_quality: tuple[Quality, ...]
     filters: Filters = field(default_factory=Filters)
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Note, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
         body = dataclasses.asdict(self)
-        return {"schema": SCHEMA, **body}
+        return {"schema": SCHEMA, **body, "notes": [note.text for note in self.notes]}

@@ -33,7 +33,7 @@ from deepguard.service.kinds import protect
 from deepguard.service.kinds.protect import options_from
 from deepguard.service.kinds.roles import Ability, Done, Work, kinds
 from deepguard.transforms.posting import POSTINGS
-from deepguard.types import Box, Progress, ignore
+from deepguard.types import Box, Note, Progress, ignore
 from deepguard.weights.shelf import Shelf
 
 CPU = torch.device("cpu")
@@ -274,13 +274,15 @@ def test_who_was_not_attacked_is_counted_apart() -> None:
     report: Any = SimpleNamespace(
         models=[ModelFacts("one", True, {}), ModelFacts("two", True, {}), ModelFacts("held out", False, {})],
         judgements=[told("one", True, False), told("two", True, True), told("held out", True, True)],
-        preset="balanced", input=file, output=file, chosen=(1,), device="cpu", missing=(), face_quality=(), notes=(),
+        preset="balanced", input=file, output=file, chosen=(1,), device="cpu", missing=(), face_quality=(),
+        notes=(Note("blurred_faces", "2 were blurred", 2),),
     )  # fmt: skip
     summary = protect._summary(report)
     attacked = {name: summary[name] for name in ("detectors", "found_before", "found_after", "found_posted")}
     assert attacked == {"detectors": 2, "found_before": 2, "found_after": 1, "found_posted": {"instagram": 2}}
     counts = {"detectors": 1, "found_before": 1, "found_after": 1, "found_posted": {"instagram": 1}}
     assert summary["judges"] == counts
+    assert summary["notes"] == [{"code": "blurred_faces", "text": "2 were blurred", "count": 2}]
 
 
 def test_its_stages_are_those_of_its_spans_and_fill_the_whole(told: list[Progress], done: Done) -> None:

@@ -236,6 +236,8 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
             "Programs that were not attacked (2) find faces 2 times in the original, 1 times in the",
         ),
         ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: SCRFD, DSFD."),
+        ({"notes": [{"code": "palette", "text": "", "count": 0}]}, "The picture had a fixed set of colours"),
+        ({"notes": [{"code": "brand_new", "text": "something new", "count": 0}]}, "something new"),
     ],
 )
 def test_a_result_is_told_in_plain_words_and_never_called_safe(

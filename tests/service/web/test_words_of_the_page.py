@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import deepguard
 from deepguard import errors
 from deepguard.models.roles import detectors
 from deepguard.service import attempt, guard, jobs, leases, queue, store, tracking
@@ -82,3 +83,17 @@ def test_times_are_told_in_units_that_suit_them(seconds: float, korean: str, eng
 def test_every_detector_here_goes_by_the_name_that_people_know() -> None:
     assert [name for name in detectors.names() if f"detector.{name}" not in WORDS] == []
     assert (Words("ko").program("yolo5face"), Words("ko").program("brand-new")) == ("YOLO5Face", "brand-new")
+
+
+def test_every_note_of_a_result_has_words_in_both_languages() -> None:
+    package = Path(deepguard.__file__).parent
+    sources = (file.read_text(encoding="utf-8") for file in package.rglob("*.py"))
+    codes = {code for text in sources for code in re.findall(r'\bNote\(\s*"(\w+)"', text)}
+    assert {"blurred_faces", "damaged_metadata"} < codes
+    assert {f"note.{code}" for code in codes} == {key.removesuffix(".one") for key in WORDS if key.startswith("note.")}
+
+
+def test_what_is_counted_has_a_form_for_one() -> None:
+    say = Words("en")
+    assert say("note.small_faces", count=1).startswith("1 face is")
+    assert say("note.small_faces", count=2).startswith("2 faces are")

@@ -338,7 +338,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "lpips": _worst(report.face_quality, "lpips", max),
         "format": report.output.format,
         "bytes": report.output.bytes,
-        "notes": list(report.notes),
+        "notes": [dataclasses.asdict(note) for note in report.notes],
     }
 
 

@@ -202,6 +202,8 @@ def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
     missing = summary.get("missing", ())
     if missing:
         yield say("result.missing", names=", ".join(map(say.program, missing)))
+    for note in summary.get("notes", ()):
+        yield say(key, count=note["count"]) if say.known(key := f"note.{note['code']}") else note["text"]
 
 
 def _found(say: Words, summary: Mapping[str, Any], before: int, after: int) -> str:

@@ -40,8 +40,13 @@ class Words:
     language: str
 
     def __call__(self, key: str, **gaps: object) -> str:
-        """Return a sentence with its gaps filled; KeyError for one that does not exist."""
-        return WORDS[key][LANGUAGES.index(self.language)].format(**gaps)
+        """Return a sentence with its gaps filled; KeyError for one that does not exist.
+
+        Where `count` is 1 and the sentence has a form for one (key + ".one"), that is taken.
+        """
+        one = f"{key}.one"
+        pair = WORDS[one if gaps.get("count") == 1 and one in WORDS else key]
+        return pair[LANGUAGES.index(self.language)].format(**gaps)
 
     def known(self, key: str) -> bool:
         """Return whether there is such a sentence."""

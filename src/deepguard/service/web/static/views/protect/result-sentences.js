@@ -4,12 +4,6 @@ import { h, icon } from '../../core/dom.js';
 import { known, list, program, say } from '../../core/words.js';
 import { judgementsOf, tally, versionsOf } from './result-log.js';
 
-/** @type {Array<[RegExp, (count: number) => string]>} */
-const TOLD = [
-  [/^(\d+) of the faces are smaller than/, (count) => say('result.small', { count })],
-  [/^(\d+) of the faces in the photo were blurred/, (count) => say('result.blurred', { count })],
-];
-
 /**
  * Return the sentences, the most important first.
  * @param {import('../../core/types.js').Job} job
@@ -33,22 +27,21 @@ export function placeName(name) {
 }
 
 /**
- * Return what a user should know of the file, or null.
+ * Return what a user should know beside that: of faces that were treated otherwise, and of the file.
  * @param {import('../../core/types.js').Job} job
  * @param {import('./result-log.js').Log | null} log
  */
 export function notes(job, log) {
-  const all = /** @type {string[]} */ (job.summary.notes ?? []);
-  const told = all.map((note) => [note, ...TOLD.flatMap(([pattern, tell]) => {
-    const found = pattern.exec(note);
-    return found ? [tell(Number(found[1]))] : [];
-  })]);
-  const ours = told.flatMap((each) => each.slice(1));
-  if (log && Object.values(log.filters ?? {}).some(Boolean)) ours.push(say('result.filtered'));
-  // written by the program, in English
-  const others = told.filter((each) => each.length === 1).map(([note]) => h('p.quiet', { lang: 'en' }, note));
+  /** @type {Array<{code: string, text: string, count: number}>} */
+  const all = job.summary.notes ?? [];
+  const told = (/** @type {typeof all[number]} */ { code, text, count }) =>
+    known(`note.${code}`) ? h('span', null, say(`note.${code}`, { count })) : h('span', { lang: 'en' }, text);
+  // what is counted are faces: that comes first
+  const ours = all.filter((each) => each.count).map(told);
+  if (log && Object.values(log.filters ?? {}).some(Boolean)) ours.push(h('span', null, say('result.filtered')));
+  const others = all.filter((each) => !each.count).map((each) => h('p.quiet', null, told(each)));
   return [
-    ours.map((text) => h('p.result-note', null, icon('warning'), h('span', null, text))),
+    ours.map((text) => h('p.result-note', null, icon('warning'), text)),
     others.length ? h('details', null, h('summary', null, say('result.also')), h('div', null, others)) : null,
   ];
 }
