@@ -382,10 +382,10 @@ def _facts(name: str, picture: Picture) -> FileFacts:
 def _notes(faces: Sequence[Face], others: Sequence[Face], picture: Picture, filters: Filters) -> Iterator[Note]:
     small = sum(_side(face) < SMALLEST_FACE for face in faces if face not in others)
     if small:
-        text = f"{small} of the faces are smaller than {SMALLEST_FACE:.0f} pixels and were left as they are"
+        text = f"faces smaller than {SMALLEST_FACE:.0f} pixels, which were left as they are: {small}"
         yield Note("small_faces", text, small)
     if others:
-        text = f"{len(others)} of the faces in the photo were blurred, as they were not to be protected"
+        text = f"faces that were blurred, as they were not to be protected: {len(others)}"
         yield Note("blurred_faces", text, len(others))
     if picture.grey and (filters.saturation or filters.warmth):
         yield Note("grey", "the photo is grey, so that saturation and warmth were left out")

@@ -54,6 +54,11 @@ def version() -> str:
     return digest.hexdigest()[:DIGITS]
 
 
+def folder(root: str) -> str:
+    """Return where the files of this version are; `root` is the prefix below which the service is reached."""
+    return f"{root}/static/{version()}"
+
+
 @router.get("/static/{digits}/{path:path}")
 def static(request: Request, digits: str, path: str) -> Response:
     """Give one of the page's own files; a page that was opened before an update is given the newer one."""

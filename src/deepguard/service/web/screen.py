@@ -149,17 +149,13 @@ def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dic
 def _files(root: str) -> dict[str, Any]:
     """Return what of the page's own files a page names: all styles, and the scripts that every view needs."""
     modules = [path for path in assets.assets() if path.startswith("core/") and path != "core/types.js"]
-    return {"assets": _assets(root), "styles": views.styles(), "modules": sorted(modules)}
-
-
-def _assets(root: str) -> str:
-    return f"{root}/static/{assets.version()}"
+    return {"assets": assets.folder(root), "styles": views.styles(), "modules": sorted(modules)}
 
 
 def _boot(say: Words, root: str) -> dict[str, Any]:
     return {
         "root": root,
-        "assets": _assets(root),
+        "assets": assets.folder(root),
         "version": __version__,
         "language": say.language,
         **views.for_scripts(),

@@ -75,12 +75,11 @@ def offline(request: Request) -> Response:
 def _shell(request: Request) -> dict[str, Any]:
     """Return what the service worker keeps: the files that any page needs, and the offline page in each language."""
     root = root_of(request)
-    folder = f"{root}/static/{assets.version()}"
     kept = sorted(path for path in assets.assets() if path != WORKER and not path.endswith(".png"))
     return {
         "version": _version(),
         "root": root,
-        "files": [f"{folder}/{path}" for path in kept],
+        "files": [f"{assets.folder(root)}/{path}" for path in kept],
         "offline": {language: f"{root}{OFFLINE}?lang={language}" for language in LANGUAGES},
     }
 
@@ -94,5 +93,4 @@ def _version() -> str:
 
 
 def _icon(root: str, name: str, sizes: str, media_type: str, purpose: str) -> dict[str, str]:
-    address = f"{root}/static/{assets.version()}/icons/{name}"
-    return {"src": address, "sizes": sizes, "type": media_type, "purpose": purpose}
+    return {"src": f"{assets.folder(root)}/icons/{name}", "sizes": sizes, "type": media_type, "purpose": purpose}
