@@ -13,6 +13,7 @@ from tests.e2e.choosing import BOTH, EN, bring, choose, face, file, open_part, s
 from tests.e2e.chromium import Windows, opened, ready
 from tests.e2e.stage import LEFT, RIGHT, Guest, Stage, really_found, seen
 
+from deepguard.filters.photo import Filters, matrix
 from deepguard.service.web.words import Words
 
 LIGHT = """(canvas) => {
@@ -161,17 +162,23 @@ def test_filters_are_seen_at_once_and_reach_the_job(stage: Stage, windows: Windo
         choose(page)
         expect(face(page, 2)).to_be_visible()
     part = open_part(page, EN("protect.filters"))
-    brightness = part.get_by_label(EN("filter.brightness"))
-    for _ in range(4):
-        brightness.press("ArrowRight")
+    steps = {"brightness": 4, "contrast": -2, "saturation": 3, "warmth": -5}
+    for name, count in steps.items():
+        for _ in range(abs(count)):
+            part.get_by_label(EN(f"filter.{name}")).press("ArrowRight" if count > 0 else "ArrowLeft")
     part.get_by_label(EN("filter.blur_others")).check()
     shown = page.locator("#protect-look feColorMatrix").get_attribute("values")
-    # brightness of 0.2 makes every channel a tenth brighter
     assert shown is not None
-    assert [float(each) for each in shown.split()][:3] == pytest.approx([1.1, 0, 0])
+    # what is seen is what the worker will compute
+    chosen = {name: 0.05 * count for name, count in steps.items()}
+    rows = [float(each) for each in shown.split()]
+    for at, wanted in enumerate(matrix(Filters(**chosen)).tolist()):
+        assert rows[5 * at : 5 * at + 5] == pytest.approx([*wanted[:3], 0, wanted[3]])
     assert "protect-look" in page.evaluate("getComputedStyle(document.querySelector('.protect-shot')).filter")
     start(page)
-    assert options(stage, guest)["filters"] == {"brightness": pytest.approx(0.2), "blur_others": True}
+    sent = options(stage, guest)["filters"]
+    assert sent.pop("blur_others") is True
+    assert sent == pytest.approx(chosen)
 
 
 def test_expert_settings_reach_the_job_and_what_is_left_alone_is_not_sent(stage: Stage, windows: Windows) -> None:
