@@ -245,7 +245,7 @@ def _filters() -> dict[str, Any]:
         "properties": {**numbers, "blur_others": blur},
         "additionalProperties": False,
         "default": {},
-        "description": "what is done to the photo before it is protected; faces are counted in the photo as it was sent",
+        "description": "what is done to the photo before it is protected; faces are counted in the photo as sent",
     }
 
 
