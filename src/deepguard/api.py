@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from deepguard import __version__
 from deepguard.defences.facepoison import CONTEXT
 from deepguard.defences.presets import NINE, preset
 from deepguard.defences.regions import regions
-from deepguard.defences.roles import Defence, Recipe, defences, options_of, settings_of
+from deepguard.defences.roles import Defence, Recipe, defaults_of, defences, settings_of
 from deepguard.defences.through import through
 from deepguard.errors import NoFace, OptionError, WeightsMissing, unknown
 from deepguard.filters.faces import blurred
@@ -294,7 +293,7 @@ def _reported(
 
 
 def _check_values(defence: str, make: Recipe, values: Mapping[str, float | int | bool]) -> None:
-    known = {each.name: each.default for each in dataclasses.fields(make) if each.name in options_of(make)}  # type: ignore[arg-type]
+    known = defaults_of(make)
     for key, value in values.items():
         if key not in known:
             raise unknown(f"option of {defence}", key, known)

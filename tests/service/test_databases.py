@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import threading
 import time
@@ -318,8 +319,6 @@ class _Direct(httpx.BaseTransport):
         self._app = app
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        import asyncio  # noqa: PLC0415
-
         async def ask() -> httpx.Response:
             inner = httpx.ASGITransport(self._app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=inner, base_url="http://test") as client:

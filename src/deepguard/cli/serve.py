@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 
@@ -16,7 +17,6 @@ from deepguard.service.supervise import Child
 GRACE = 10.0
 """Seconds for the web process to answer what it has begun to answer."""
 BACKLOG = 2048
-EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not bound to
 
 
 class CannotListen(DeepguardError):
@@ -63,6 +63,7 @@ def listening(host: str, port: int) -> socket.socket:
 def welcome(listener: socket.socket) -> str:
     """Return the line that says where the service is and what to do."""
     host, port = listener.getsockname()[:2]
-    near = EVERYWHERE.get(host, host)
-    name = f"[{near}]" if ":" in near else near
+    bound = ipaddress.ip_address(host)
+    near = {4: "127.0.0.1", 6: "::1"}[bound.version] if bound.is_unspecified else host
+    name = f"[{near}]" if bound.version == 6 else near
     return f"Deepguard listens on {host}, port {port}: open http://{name}:{port}/ in a browser; Ctrl-C stops it"

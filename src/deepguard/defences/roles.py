@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from deepguard.registry import Registry
 from deepguard.types import Face, Images, Rng, Watch, ignore
@@ -28,8 +28,16 @@ def settings_of(defence: Defence) -> dict[str, float | int | bool]:
 
 def options_of(recipe: Recipe) -> dict[str, str]:
     """Return the help text of each option that a user may set, by name."""
-    fields = dataclasses.fields(recipe)  # type: ignore[arg-type]
-    return {each.name: each.metadata["help"] for each in fields if "help" in each.metadata}
+    return {each.name: each.metadata["help"] for each in _settable(recipe)}
+
+
+def defaults_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the default of each option that a user may set, by name."""
+    return {each.name: each.default for each in _settable(recipe)}
+
+
+def _settable(recipe: Recipe) -> list[dataclasses.Field[Any]]:
+    return [each for each in dataclasses.fields(recipe) if "help" in each.metadata]  # type: ignore[arg-type]
 
 
 defences: Registry[Recipe] = Registry("defence", "deepguard.defences")

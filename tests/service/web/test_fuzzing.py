@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import schemathesis
+import torch
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.errors import Unsatisfiable
@@ -25,8 +26,6 @@ EXAMPLES = 40
 @pytest.fixture(scope="session")
 def abilities(empty_shelf: Shelf) -> dict[str, Any]:
     """What a worker without weights publishes."""
-    import torch  # noqa: PLC0415
-
     made = {name: kinds.create(name, empty_shelf, torch.device("cpu")) for name in kinds.names()}
     return {name: dataclasses.asdict(kind.ability(empty_shelf)) for name, kind in made.items()}
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from tests.service.web.conftest import TestClient
 from tests.service.web.markup import Markup, words
 from tests.service.web.pages import (
     ABILITY,
@@ -315,8 +316,6 @@ def test_a_database_that_is_down_has_a_page_that_opens_itself_again(tmp_path: Pa
     made = make_app(
         open_parts(ServiceSettings(home=tmp_path, database="postgresql://u:secret@127.0.0.1:1/none", _env_file=None))
     )
-    from tests.service.web.conftest import TestClient  # noqa: PLC0415 - there its warning is silenced
-
     with TestClient(made, raise_server_exceptions=False) as client:
         page = client.get("/", headers=HTML | {"Cookie": f"{COOKIE}={TOKEN}"})
     assert page.status_code == 503
@@ -329,8 +328,6 @@ def test_a_database_that_is_down_has_a_page_that_opens_itself_again(tmp_path: Pa
 def test_below_a_prefix_every_address_begins_with_it(tmp_path: Path) -> None:
     parts = open_parts(ServiceSettings(home=tmp_path, root_path="/deepguard", _env_file=None))
     Table.metadata.create_all(parts.database.engine)
-    from tests.service.web.conftest import TestClient  # noqa: PLC0415 - there its warning is silenced
-
     with TestClient(make_app(parts), raise_server_exceptions=False) as client:
         employ(parts)
         job_id = done(parts, enter(parts, client))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import socket
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from xml.etree import ElementTree as Tree
@@ -15,6 +14,7 @@ import psutil
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
+from starlette.datastructures import URL
 from starlette.testclient import TestClient
 from tests.service.servers import BUCKET, Storage
 from tests.service.web.sending import FORM, picture, send
@@ -260,8 +260,6 @@ def test_the_code_leads_to_the_jobs_page_with_its_token(client, job):
 def connection(url: str, **settings: object):
     """As much of a request as addresses look at."""
     made = ServiceSettings(_env_file=None, **settings)
-    from starlette.datastructures import URL  # noqa: PLC0415 - nothing else here needs it
-
     return SimpleNamespace(
         url=URL(url), app=SimpleNamespace(state=SimpleNamespace(parts=SimpleNamespace(settings=made)))
     )
@@ -324,9 +322,6 @@ def test_only_cards_that_are_up_count(monkeypatch):
         return [SimpleNamespace(family=socket.AF_INET, address=address)]
 
     monkeypatch.setattr(psutil, "net_if_addrs", lambda: {"off": card("192.168.0.9"), "on": card("10.0.0.9")})
-    states: Callable[[], dict[str, object]] = lambda: {  # noqa: E731
-        "off": SimpleNamespace(isup=False),
-        "on": SimpleNamespace(isup=True),
-    }
-    monkeypatch.setattr(psutil, "net_if_stats", states)
+    states = {"off": SimpleNamespace(isup=False), "on": SimpleNamespace(isup=True)}
+    monkeypatch.setattr(psutil, "net_if_stats", lambda: states)
     assert addresses.lan_address() == "10.0.0.9"

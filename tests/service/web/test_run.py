@@ -252,7 +252,7 @@ def test_the_call_is_described(client):
     assert set(form["properties"]) == {"file", "options", "preset"}
     assert {"200", "202", "413", "415", "422"} <= set(described["responses"])
     with pytest.raises(Fault):
-        run.options_of({"options": "null"})
+        run.options_in({"options": "null"})
 
 
 def test_nothing_of_an_upload_is_left_unowned(client, parts):

@@ -13,7 +13,7 @@ import torch
 
 from deepguard import api
 from deepguard.defences.presets import NINE, PRESETS, Preset
-from deepguard.defences.roles import Recipe, defences, options_of
+from deepguard.defences.roles import defaults_of, defences, options_of
 from deepguard.filters.photo import RANGES, Filters
 from deepguard.media.comparison import comparison
 from deepguard.media.encode import encode
@@ -259,7 +259,7 @@ def _defence_options(shelf: Shelf) -> dict[str, dict[str, Any]]:
     for defence in defences.available(shelf):
         recipe = defences.create(defence, shelf, torch.device("cpu"))
         helps = options_of(recipe)
-        for name, default in _defaults(recipe).items():
+        for name, default in defaults_of(recipe).items():
             described: dict[str, Any] = {
                 "type": _WORDS[type(default)],
                 **BOUNDS.get(name, {}),
@@ -273,14 +273,9 @@ def _defence_options(shelf: Shelf) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _defaults(recipe: Recipe) -> dict[str, Any]:
-    helps = options_of(recipe)
-    return {each.name: each.default for each in dataclasses.fields(recipe) if each.name in helps}  # type: ignore[arg-type]
-
-
 def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
     recipe = defences.create(chosen.defence, shelf, torch.device("cpu"))
-    values = {**_defaults(recipe), **chosen.options}
+    values = {**defaults_of(recipe), **chosen.options}
     top = {key: value for key, value in values.items() if key in _top_level()}
     extra = {key: value for key, value in values.items() if key not in _top_level()}
     options = {"preset": name, "defence": chosen.defence, "through": chosen.through, **top, "extra": extra}

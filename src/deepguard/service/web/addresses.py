@@ -13,7 +13,6 @@ from starlette.requests import HTTPConnection
 from deepguard.service.web.app import API, parts_of
 from deepguard.service.web.faults import Fault
 
-EVERYWHERE = {"", "0.0.0.0", "::"}  # noqa: S104 - what is compared with, not listened on
 SECURE = {"https", "wss"}
 VIRTUAL = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet", "cni", "flannel", "tun", "tap", "utun", "wg", "podman")
 """Beginnings of the names of network cards that no other machine is behind."""
@@ -53,7 +52,7 @@ def phone_page_of(connection: HTTPConnection, job_id: str, share: str) -> str:
         raise Fault(
             "not_reachable", "the service listens for this machine alone; start it with HOST=0.0.0.0 to use other ones"
         )
-    found = host if host not in EVERYWHERE else lan_address()
+    found = lan_address() if is_everywhere(host) else host
     if found is None:
         raise Fault("not_reachable", "this machine is in no network that another one could reach it by")
     port = f":{connection.url.port}" if connection.url.port else ""
@@ -66,6 +65,14 @@ def is_loopback(host: str) -> bool:
         return True
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Return whether who listens on a name or address listens on all of the machine's."""
+    try:
+        return not host or ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return False
 

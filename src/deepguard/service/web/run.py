@@ -57,9 +57,9 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     schema = await run_in_threadpool(_schema, parts, kind)
     form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
     upload = await uploads.receive(
-        parts, visitor, form, lambda whole: options.check_options(schema, options_of(whole.fields))
+        parts, visitor, form, lambda whole: options.check_options(schema, options_in(whole.fields))
     )
-    job_id = await run_in_threadpool(jobs.begin, request, visitor, kind, upload, options_of(form.fields))
+    job_id = await run_in_threadpool(jobs.begin, request, visitor, kind, upload, options_in(form.fields))
     await _over(request, job_id, until - time.monotonic())
     job = await run_in_threadpool(_look, parts, job_id)
     headers = {"X-Job-Id": job_id, "Location": addresses.job_of(request, job_id)}
@@ -69,7 +69,7 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     return await results.delivered(parts, first_result(job), headers=headers)
 
 
-def options_of(fields: Mapping[str, str]) -> dict[str, Any]:
+def options_in(fields: Mapping[str, str]) -> dict[str, Any]:
     """Return the options that a form's fields name, or raise Fault("option")."""
     try:
         chosen = json.loads(fields.get("options", "").strip() or "{}")
