@@ -11,7 +11,7 @@ from tests.e2e.choosing import BOTH, EN, KO, choose, face, start
 from tests.e2e.chromium import WIDTHS, Windows, looks_right, opened, ready
 from tests.e2e.stage import Stage, really_found, really_protected
 
-from deepguard.service.web.words import Words
+from deepguard.service.web.words import WORDS, Words
 
 PREFIX = "/deepguard"
 PAPER = "getComputedStyle(document.querySelector('.bar')).backgroundColor"
@@ -55,6 +55,24 @@ def test_numbers_and_days_are_written_as_the_language_does(stage: Stage, windows
     for language, written in (("ko", r"\d{4}\. \d{1,2}\. \d{1,2}\."), ("en", r"\d{1,2} \w{3,4} \d{4}")):
         page = opened(windows.open(stage.address, guest, language=language), f"/jobs/{job_id}")
         expect(page.locator(".honest")).to_contain_text(re.compile(written))
+
+
+def test_scripts_and_templates_fill_sentences_alike(stage: Stage, windows: Windows) -> None:
+    page = opened(windows.open(stage.address, language="en"))
+    asked = [
+        (key, {"count": number, **dict.fromkeys(re.findall(r"{(\w+)", WORDS[key][1]), number)})
+        for key in WORDS
+        for number in (0, 1, 2)
+    ]
+    told = page.evaluate(
+        """async (asked) => {
+          const { assets } = JSON.parse(document.getElementById('boot').textContent);
+          const { say } = await import(`${assets}/core/words.js`);
+          return asked.map(([key, gaps]) => say(key, gaps));
+        }""",
+        asked,
+    )
+    assert told == [EN(key, **gaps) for key, gaps in asked]
 
 
 @pytest.mark.parametrize("dark", [False, True])

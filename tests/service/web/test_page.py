@@ -229,12 +229,12 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
         ({"found_before": 0}, "The programs find no face in the original either."),
         (
             {"faces": 3, "found_before": 20, "found_after": 4},
-            "9 programs looked for 3 faces: 20 finds in the original, 4",
+            "9 programs looked for 3 faces: found 20 times in the original, 4 times",
         ),
         ({"found_posted": {"instagram": 1, "other": 2}}, "the face is found by 1 (Instagram), 2 (other)."),
         (
             {"judges": {"detectors": 2, "found_before": 2, "found_after": 1}},
-            "Programs that were not attacked (2) find faces 2 times in the original, 1 times in the",
+            "Programs that were not attacked (2) find faces 2 times in the original, 1 time in the",
         ),
         ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: SCRFD, DSFD."),
         ({"notes": [{"code": "palette", "text": "", "count": 0}]}, "The picture had a fixed set of colours"),

@@ -33,11 +33,12 @@ def test_a_browsers_language_is_taken_where_it_is_here(asked: str, accepted: str
 
 
 def test_both_languages_have_every_sentence_with_the_same_gaps() -> None:
-    gap, hangul = re.compile(r"{(\w+)}"), re.compile("[가-힣]")
+    gap, hangul = re.compile(r"{(\w+)(?::[^|{}]+\|[^|{}]+)?}"), re.compile("[가-힣]")
     for key, (korean, english) in WORDS.items():
         assert korean, key
         assert english, key
         assert set(gap.findall(korean)) == set(gap.findall(english)), key
+        assert not re.search("[{}]", gap.sub("", korean + english)), key
         if key not in {"other_language", "result.place"} and not key.startswith("detector."):
             assert hangul.search(korean), key
             assert not hangul.search(english), key
@@ -93,7 +94,22 @@ def test_every_note_of_a_result_has_words_in_both_languages() -> None:
     assert {f"note.{code}" for code in codes} == {key.removesuffix(".one") for key in WORDS if key.startswith("note.")}
 
 
+def test_no_sentence_speaks_of_one_as_of_many() -> None:
+    say = Words("en")
+    # they are only said of more than one
+    several = {"archive.count.more", "protect.found", "protect.start"}
+    for key, (_, english) in WORDS.items():
+        text = say(key, count=1, **dict.fromkeys(set(re.findall(r"{(\w+)", english)) - {"count"}, 1))
+        assert key in several or not re.search(r"\b1 (?!(?:is|was|does)\b)(?:[a-z]+s|are|were|do|find)\b", text), text
+
+
 def test_what_is_counted_has_a_form_for_one() -> None:
     say = Words("en")
     assert say("note.small_faces", count=1).startswith("1 face is")
     assert say("note.small_faces", count=2).startswith("2 faces are")
+    found = {"detectors": 1, "faces": 2, "before": 2, "after": 0}
+    many = "1 program looked for 2 faces: found 2 times in the original, 0 times in the protected photo."
+    assert say("result.hidden.many", **found) == many
+    assert "MTCNN" in say("result.missing", names="MTCNN")
+    with pytest.raises(KeyError):
+        say("result.missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ LANGUAGES = ("ko", "en")
 STATIC = Path(__file__).parent / "static"
 ERROR = "error."
 """How the keys of errors begin; the error's code follows."""
+_GAP = re.compile(r"\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}")
+"""{name}, or {name:time|times}: the number, and the word for one or for more."""
 
 
 def files() -> tuple[Path, ...]:
@@ -40,13 +43,14 @@ class Words:
     language: str
 
     def __call__(self, key: str, **gaps: object) -> str:
-        """Return a sentence with its gaps filled; KeyError for one that does not exist.
+        """Return a sentence with its gaps filled; KeyError for a sentence or a gap's value that does not exist.
 
-        Where `count` is 1 and the sentence has a form for one (key + ".one"), that is taken.
+        A gap is {name}, or {name:time|times} for a number with the word for one or for more. Where `count` is 1 and the
+        sentence has a form for one (key + ".one"), that is taken.
         """
         one = f"{key}.one"
         pair = WORDS[one if gaps.get("count") == 1 and one in WORDS else key]
-        return pair[LANGUAGES.index(self.language)].format(**gaps)
+        return _GAP.sub(lambda gap: _filled(gap, gaps), pair[LANGUAGES.index(self.language)])
 
     def known(self, key: str) -> bool:
         """Return whether there is such a sentence."""
@@ -70,8 +74,7 @@ class Words:
             return self("unit.seconds", n=max(1, round(seconds)))
         if seconds < 3600:
             return self("unit.minutes", n=round(seconds / 60))
-        hours = round(seconds / 3600)
-        return self("unit.hour") if hours == 1 else self("unit.hours", n=hours)
+        return self("unit.hours", n=round(seconds / 3600))
 
 
 def choose(asked: str, accepted: str) -> str:
@@ -85,6 +88,12 @@ def choose(asked: str, accepted: str) -> str:
         return LANGUAGES[0]
     ranked = sorted((_ranked(each) for each in accepted.split(",")), reverse=True)
     return next((name for weight, name in ranked if weight > 0 and name in LANGUAGES), "en")
+
+
+def _filled(gap: re.Match[str], gaps: Mapping[str, object]) -> str:
+    name, one, more = gap.groups()
+    value = gaps[name]
+    return str(value) if one is None else f"{value} {one if value == 1 else more}"
 
 
 def _ranked(part: str) -> tuple[float, str]:

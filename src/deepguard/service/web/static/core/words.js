@@ -16,8 +16,9 @@ export async function loadWords() {
 }
 
 /**
- * Return a sentence with its gaps filled; numbers are written as the language does. Where `count` is 1 and the
- * sentence has a form for one (key + ".one"), that is taken.
+ * Return a sentence with its gaps filled; numbers are written as the language does. A gap is {name}, or
+ * {name:time|times} for a number with the word for one or for more. Where `count` is 1 and the sentence has a form for
+ * one (key + ".one"), that is taken.
  * @param {string} key
  * @param {Record<string, string | number>} [gaps]
  */
@@ -25,9 +26,10 @@ export function say(key, gaps = {}) {
   const one = gaps.count === 1 ? words[`${key}.one`] : undefined;
   const sentence = one ?? words[key];
   if (sentence === undefined) throw new Error(`there is no sentence ${key}`);
-  return sentence.replace(/\{(\w+)\}/g, (_, name) => {
+  return sentence.replace(/\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}/g, (_, name, single, more) => {
     const value = gaps[name];
-    return typeof value === 'number' ? number(value) : (value ?? '');
+    const text = typeof value === 'number' ? number(value) : (value ?? '');
+    return single === undefined ? text : `${text} ${value === 1 ? single : more}`;
   });
 }
 
@@ -85,7 +87,7 @@ export function duration(seconds) {
   if (seconds < 3570) return say('unit.minutes', { n: Math.round(seconds / 60) });
   const hours = Math.round(seconds / 3600);
   if (hours > 48) return say('unit.days', { n: Math.round(hours / 24) });
-  return hours === 1 ? say('unit.hour') : say('unit.hours', { n: hours });
+  return say('unit.hours', { n: hours });
 }
 
 /**

@@ -142,7 +142,7 @@ function advance(job) {
   const text = [percent(share), left !== null && say('job.left', { time: duration(left) })];
   return [
     h('progress', { max: 1, value: share, 'aria-label': say('job.progress') }),
-    h('p.quiet.figure', null, text.filter(Boolean).join(' · ')),
+    h('p.quiet.figure', null, text.filter(Boolean).join('\u00a0· ')),
   ];
 }
 

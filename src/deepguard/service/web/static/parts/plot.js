@@ -76,7 +76,8 @@ function parts(figures, width) {
     const values = series.map((each) => each.values[at] ?? 0);
     return stacked ? values.reduce((sum, each) => sum + each, 0) : Math.max(...values);
   });
-  const ticks = ticksTo(Math.max(...tops));
+  // what is stacked is counted, and nothing is counted in halves
+  const ticks = ticksTo(Math.max(...tops), stacked ? 1 : 0.5);
   const most = ticks[ticks.length - 1];
   const step = (width - LEFT) / days.length;
   const x = (/** @type {number} */ at) => LEFT + step * (at + 0.5);
@@ -89,11 +90,12 @@ function parts(figures, width) {
 /**
  * Return about four round numbers from 0 to at least the largest value.
  * @param {number} largest
+ * @param {number} least the smallest step between two of them
  */
-function ticksTo(largest) {
+function ticksTo(largest, least) {
   const rough = Math.max(1, largest) / TICKS;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max(largest > 2 ? 1 : 0.5, power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10));
+  const step = Math.max(largest > 2 ? 1 : least, power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10));
   return Array.from({ length: Math.ceil(Math.max(1, largest) / step) + 1 }, (_, at) => at * step);
 }
 

@@ -126,5 +126,5 @@ function removal(job) {
     seconds ? say('result.took', { time: duration(seconds) }) : '',
     left > 0 ? say('result.expires', { time: duration(left) }) : '',
   ];
-  return facts.filter(Boolean).join(' · ');
+  return facts.filter(Boolean).join('\u00a0· ');
 }

@@ -104,7 +104,7 @@ function effect(found, days, values) {
   const mean = (/** @type {'found_before' | 'found_after'} */ name) => {
     const weights = measured.map((each) => each.states.done ?? 0);
     const sum = measured.reduce((whole, each, at) => whole + (each[name] ?? 0) * weights[at], 0);
-    return number(sum / Math.max(1, weights.reduce((whole, each) => whole + each, 0)), 1);
+    return Math.round((10 * sum) / Math.max(1, weights.reduce((whole, each) => whole + each, 0))) / 10;
   };
   const reading = say('statistics.effect.reading', { before: mean('found_before'), after: mean('found_after') });
   /** @type {Series[]} */
