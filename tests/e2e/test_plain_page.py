@@ -86,7 +86,7 @@ def test_a_page_that_is_not_there_says_so_and_leads_back(windows: Windows, stage
     windows.expect("404")
     page = plain(windows, stage, width=360)
     page.goto("/jobs/nothing")
-    expect(page.locator("main")).to_contain_text("There is nothing here")
+    expect(page.locator("main")).to_contain_text("Not found")
     page.get_by_role("link", name="Back to the start").click()
     expect(page).to_have_url(re.compile("/$"))
 

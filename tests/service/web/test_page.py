@@ -307,7 +307,7 @@ def test_what_is_not_there_is_a_page_for_people_and_json_for_programs(client: ht
     for path in ("/nothing", "/jobs/nothing", "/static/nothing.css", "/static/..%2fpage.py"):
         page = client.get(path, headers=HTML)
         assert page.status_code == 404
-        assert "There is nothing here" in words(page)
+        assert "Not found" in words(page)
         assert client.get(path).json()["code"] == "not_found"
     assert client.get("/api/v1/jobs/nothing", headers=HTML).json()["code"] == "not_found"
 
