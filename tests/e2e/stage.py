@@ -236,8 +236,8 @@ class Stage:
 
     @contextmanager
     def finding(self, done: Done) -> Iterator[None]:
-        """Let every search for faces end so, at once."""
-        over = threading.Event()
+        """Let every search for faces end so, at once; what is inside has led to one."""
+        over, ended = threading.Event(), threading.Event()
 
         def work() -> None:
             while not over.wait(0.03):
@@ -246,11 +246,14 @@ class Stage:
                     found = list(session.scalars(waiting))
                 for job_id in found:
                     self.finish(job_id, done)
+                    ended.set()
 
         thread = threading.Thread(target=work)
         thread.start()
         try:
             yield
+            # a page may be ahead of its own search, and nobody would end that later
+            assert ended.wait(15), "nothing was searched for faces"
         finally:
             over.set()
             thread.join()
