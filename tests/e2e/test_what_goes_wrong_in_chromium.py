@@ -66,6 +66,7 @@ def test_a_file_that_is_no_photo_says_so_beside_it_and_the_others_go_on(
     with stage.finding(really_found()):
         choose(page, wrong, file())
         expect(page.get_by_role("listitem").filter(has_text=wrong["name"])).to_contain_text(say(key))
+        expect(page.locator(".protect-stage")).not_to_contain_text(say("protect.blank"))
         expect(starter(page, say)).to_have_attribute("aria-disabled", "false")
     start(page, say)
     assert [job.name for job in stage.rows(guest)] == ["astronaut.png"]

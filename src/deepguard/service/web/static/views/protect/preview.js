@@ -41,7 +41,9 @@ export function shot(photo, least, most, text) {
   if (photo.shows && photo.file) return canvas(photo, photo.file, scale, text);
   const { width, height } = photo;
   if (photo.preview) return h('img', { src: photo.preview, alt: text, width, height, decoding: 'async' });
-  return h('span.protect-blank', null, icon('photo'), text ? h('span', null, say('protect.blank')) : null);
+  // of what is no photo none will ever be seen
+  const promise = text && photo.state !== 'refused' ? h('span', null, say('protect.blank')) : null;
+  return h('span.protect-blank', null, icon('photo'), promise);
 }
 
 /**

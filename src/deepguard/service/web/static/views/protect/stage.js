@@ -29,7 +29,8 @@ export function stage(draft) {
     const photo = draft.open;
     root.hidden = !photo;
     if (!photo) return;
-    if (changes.any('shot', photo, photo.source, photo.width)) show(picture, layer, photo);
+    const refused = photo.state === 'refused';
+    if (changes.any('shot', photo, photo.source, photo.width, refused)) show(picture, layer, photo);
     // a frame that is being drawn stays, whatever is found meanwhile
     const laid = draft.drawing ? [] : [photo.faces, photo.box];
     if (changes.any('layer', photo, draft.drawing, photo.source, ...laid)) lay(draft, photo, layer, acts);
