@@ -10,14 +10,14 @@ from deepguard.weights.shelf import Shelf
 
 
 def test_all_measures_are_found() -> None:
-    assert measures.names() == ("lpips", "psnr", "ssim")
+    assert measures.names() == ("chroma", "lpips", "marbling", "psnr", "ssim")
 
 
 def test_those_without_weights_need_no_shelf(empty_shelf: Shelf) -> None:
-    assert measures.available(empty_shelf) == ("psnr", "ssim")
+    assert measures.available(empty_shelf) == ("chroma", "marbling", "psnr", "ssim")
 
 
-@pytest.mark.parametrize("name", ["lpips", "psnr", "ssim"])
+@pytest.mark.parametrize("name", measures.names())
 def test_more_change_is_further_away_in_the_named_direction(
     name: str, stock: Callable[..., Shelf], astronaut: Tensor
 ) -> None:

@@ -1,1 +1,1 @@
-"""Quality numbers of a changed picture, one file each."""
+"""Quality numbers of a changed picture."""
