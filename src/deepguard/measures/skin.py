@@ -27,6 +27,9 @@ SMOOTH = 0.6
 LEAST = 50
 """Pixels of skin below which nothing is measured: the face is too small, or its skin is not seen."""
 
+STRIP = 64
+"""Columns that are blurred at a time."""
+
 
 def luma(images: Images) -> Luma:
     """Return the brightness of coded colours (ITU-R BT.601), in [0, 1]."""
@@ -45,10 +48,7 @@ def blurred(planes: Float[Tensor, "b c h w"], sigma: float) -> Float[Tensor, "b 
     reach = max(1, math.ceil(3 * sigma))
     places = torch.arange(-reach, reach + 1, dtype=planes.dtype, device=planes.device)
     kernel = torch.softmax(-0.5 * (places / sigma) ** 2, dim=0)
-    count = planes.shape[1]
-    wide = functional.pad(planes, (reach, reach, reach, reach), mode="replicate")
-    wide = functional.conv2d(wide, kernel.view(1, 1, 1, -1).expand(count, 1, 1, -1), groups=count)
-    return functional.conv2d(wide, kernel.view(1, 1, -1, 1).expand(count, 1, -1, 1), groups=count)
+    return _across(_across(planes, kernel).mT, kernel).mT
 
 
 def smooth_skin(faces: Images) -> Bool[Tensor, "b 1 h w"]:
@@ -68,7 +68,7 @@ def smooth_skin(faces: Images) -> Bool[Tensor, "b 1 h w"]:
         skin = torch.zeros_like(inside)
         if middle.any():
             usual = colours[:, middle].median(dim=1).values
-            skin = inside & ((colours - usual[:, None, None]).norm(dim=0) < NEAR)
+            skin = inside & ((colours - usual[:, None, None]).square().sum(dim=0) < NEAR**2)
         skins.append(_smoothest(skin, calm))
     return torch.stack(skins)[:, None]
 
@@ -81,6 +81,18 @@ def marbling(change: Luma, skin: Bool[Tensor, "b 1 h w"]) -> PerImage:
 def stain(change: Float[Tensor, "b 2 h w"], skin: Bool[Tensor, "b 1 h w"]) -> PerImage:
     """Return the root mean square of a change of Cb and Cr after a blur of 1 px on skin, in levels of 255."""
     return _rms(blurred(change, 1), skin)
+
+
+def _across(planes: Float[Tensor, "b c h w"], kernel: Float[Tensor, " taps"]) -> Float[Tensor, "b c h w"]:
+    # products with a band matrix, a strip of columns at a time: a tenth of the time of a convolution of one plane
+    # on a processor, the gradient's a twentieth
+    side, taps = planes.shape[-1], len(kernel)
+    strip = min(STRIP, side)
+    seen = strip + taps - 1
+    band = functional.pad(kernel, (0, strip)).repeat(strip)[: strip * seen].view(strip, seen).mT
+    wide = functional.pad(planes, (taps // 2, taps // 2 + -side % strip, 0, 0), mode="replicate")
+    strips = [wide[..., left : left + seen] @ band for left in range(0, side, strip)]
+    return torch.cat(strips, dim=-1)[..., :side]
 
 
 def _smoothest(skin: Bool[Tensor, "h w"], detail: Float[Tensor, "h w"]) -> Bool[Tensor, "h w"]:
