@@ -12,7 +12,7 @@ from deepguard import __version__
 from deepguard.defences.facepoison import CONTEXT
 from deepguard.defences.presets import NINE, preset
 from deepguard.defences.regions import regions
-from deepguard.defences.roles import Defence, Recipe, defaults_of, defences, settings_of
+from deepguard.defences.roles import Defence, Recipe, defaults_of, defences, equipped, settings_of
 from deepguard.defences.through import through
 from deepguard.errors import NoFace, OptionError, WeightsMissing, unknown
 from deepguard.filters.faces import blurred
@@ -53,12 +53,11 @@ class Options:
         preset: see `deepguard.defences.presets`.
         defence: the recipe.
         detectors: names of the detectors to hide from; the others at hand only judge.
-        epsilon: most that a channel of a pixel may change, in (0, 1]; 8/255 is usual.
+        strength: most that may be used of what the eye forgives, in (0, 4]; at 1 the change is hardly seen.
         steps: steps of the climb.
         through: a posting chain's name, "any" for a mixture of what posting does, "none" for as delivered only.
         faces: which faces to protect, counted from 1, left to right; empty means all.
         box: a face that the user drew, in pixels of the upright picture; replaces the search.
-        minimal: shrink the change to the faintest that still silences every attacked detector.
         extra: further options of the defence by name.
         seed: of all chance; the same seed on the same device gives the same file.
         filters: what is done to the photo before; faces are searched, and so counted, in the photo as it was given.
@@ -67,12 +66,11 @@ class Options:
     preset: str = "balanced"
     defence: str | None = None
     detectors: tuple[str, ...] | None = None
-    epsilon: float | None = None
+    strength: float | None = None
     steps: int | None = None
     through: str | None = None
     faces: tuple[int, ...] = ()
     box: Box | None = None
-    minimal: bool = False
     extra: Mapping[str, float | int | bool] = field(default_factory=dict)
     seed: int = 0
     filters: Filters = field(default_factory=Filters)
@@ -250,15 +248,14 @@ def _plan(models: Models, options: Options) -> Plan:
     route = options.through or chosen.through
     # a preset's options are its own defence's; another one may not know them
     values = {**(chosen.options if defence == chosen.defence else {}), **options.extra}
-    for key in ("epsilon", "steps"):
+    for key in ("strength", "steps"):
         if getattr(options, key) is not None:
             values[key] = getattr(options, key)
-    if options.minimal:
-        values["minimal"] = True
     make = defences.create(defence, models.shelf, models.device)
     _check_values(defence, make, values)
-    recipe = make({name: models.detectors[name] for name in attacked}, through(route), **values)
-    return Plan(defence, wanted, attacked, route, settings_of(recipe), recipe)
+    tools = equipped(make, {"measures": models.measures})
+    recipe = make({name: models.detectors[name] for name in attacked}, through(route), **tools, **values)
+    return Plan(defence, wanted, tuple(recipe.surrogates), route, settings_of(recipe), recipe)
 
 
 def _reported(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -102,6 +103,12 @@ class Box:
     def moved(self, across: float, down: float) -> Box:
         """Return the box moved by so many pixels to the right and downwards."""
         return Box(self.left + across, self.top + down, self.right + across, self.bottom + down)
+
+    def pixels(self, height: int, width: int) -> tuple[slice, slice]:
+        """Return the rows and columns of a picture of that size that hold the part of the box inside it."""
+        inside = self.intersection(Box(0, 0, width, height))
+        rows = slice(math.floor(inside.top), math.ceil(inside.bottom))
+        return rows, slice(math.floor(inside.left), math.ceil(inside.right))
 
     def scaled(self, factor: float) -> Box:
         """Return the box as it lies in the image resized by `factor`."""

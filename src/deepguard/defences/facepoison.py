@@ -1,12 +1,13 @@
-"""One picture that all chosen detectors miss: the joint attack on their evidence."""
+"""One picture that all chosen detectors miss: the joint attack on their evidence, in a shape that is hardly seen."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch.nn import functional
@@ -15,20 +16,17 @@ from deepguard.attack.budgets import Change, Linf
 from deepguard.attack.climb import momentum_ascent
 from deepguard.attack.objectives import Balanced, Expected, slope
 from deepguard.attack.vanish import SILENT, Vanish, View
+from deepguard.defences.ink import Flat, Ink
 from deepguard.defences.regions import Region, regions
 from deepguard.defences.roles import Recipe, defences
-from deepguard.defences.through import Through
+from deepguard.defences.search import STRONGEST, Search, least
+from deepguard.defences.through import ACCEPTED, Through
 from deepguard.errors import OptionError
+from deepguard.measures.roles import Measure
 from deepguard.models.anchors import resized
 from deepguard.models.roles import FaceDetector
 from deepguard.parallel import in_parallel
 from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
-
-LATE = 0.6
-"""Share of the steps after which every third change is judged; the best judged one is kept."""
-
-CALM = 3
-"""Judgements in a row that found every detector silent, after which more steps add nothing."""
 
 UNSEEN = 0.5
 """Share of its threshold up to which a detector's score for the untouched faces makes a view not worth working on."""
@@ -36,69 +34,83 @@ UNSEEN = 0.5
 CONTEXT = 0.2
 """What a region shows beyond the changed area on each side, as a share of the face's size."""
 
-CANVAS = 600_000
+CANVAS = 1_000_000
 """Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
+
+TUNED = 4
+"""Steps from one look at what a person sees to the next."""
+
+SETTLED = 4
+"""Looks after the climb, on the picture at its own size."""
 
 
 @dataclass(frozen=True)
 class FacePoison:
-    """Climb the peak loss of every surrogate at once, inside an L-infinity budget on padded face regions.
+    """Climb the peak loss of every surrogate at once, with a change that a person hardly sees.
 
     After FacePoison (Li et al. 2024), which makes one picture for each detector, this makes one for all: TOG-vanishing
     with a loss on the peaks, LEAT's unit gradients (Shim & Yoon 2023), expectation over posting (Athalye et al.
-    2018). A grey picture is changed in luminance only and stays grey.
+    2018). The change is one of brightness, shaped by `Ink`; `Search` looks for the least that hides as much.
 
     Attributes:
         surrogates: the detectors to hide from, by name.
         through: what posting does to the picture; None optimises for the picture as delivered alone.
-        epsilon: most that a channel of a pixel may change, in units of the range [0, 1].
+        measures: "ssim" and "lpips", as far as they are at hand; without any only the pattern on skin is held.
+        strength: most that the change may use of the ceilings of visibility; 1 is hardly seen.
         steps: steps of the climb for each region.
         reach: share of a face's size by which the changed area extends beyond it on each side.
         cells: the change is drawn on a grid on which a face's side has at most this many cells; a coarser grid
             survives resizing better and is seen as softer, but hides less.
         jitter: detectors are also met at scales up to this factor off their own.
         momentum: of the climb.
-        minimal: shrink the finished change to the faintest one that still silences every surrogate.
+        epsilon: above 0, the L-infinity ball of this radius in RGB in place of the shape, for comparison.
     """
 
     surrogates: Mapping[str, FaceDetector]
     through: Through | None = None
-    epsilon: float = field(default=8 / 255, metadata={"help": "most that a pixel may change, of 1"})
-    steps: int = field(default=50, metadata={"help": "steps of the climb for each region"})
-    reach: float = field(default=0.45, metadata={"help": "how far around a face the change extends, of its size"})
-    cells: int = field(default=192, metadata={"help": "grid cells along a face's side"})
+    measures: Mapping[str, Measure] = field(default_factory=lambda: MappingProxyType({}))
+    strength: float = field(
+        default=1.0, metadata={"help": "most that is used of what the eye forgives; 1: hardly seen"}
+    )
+    steps: int = field(default=30, metadata={"help": "steps of the climb for each region"})
+    reach: float = field(default=0.6, metadata={"help": "how far around a face the change extends, of its size"})
+    cells: int = field(default=128, metadata={"help": "grid cells along a face's side"})
     jitter: float = field(default=1.25, metadata={"help": "factor by which input scales are varied"})
-    momentum: float = field(default=0.5, metadata={"help": "momentum of the climb"})
-    minimal: bool = field(default=False, metadata={"help": "shrink to the faintest change that still passes"})
+    momentum: float = field(default=0.75, metadata={"help": "momentum of the climb"})
+    epsilon: float = field(default=0.0, metadata={"help": "above 0: plain noise of this size, for comparison"})
 
     def __post_init__(self) -> None:
         if not self.surrogates:
             raise OptionError("no detector is chosen; name at least one with --detectors")
-        if not 0 < self.epsilon <= 64 / 255:
+        if not 0 < self.strength <= STRONGEST:
+            raise OptionError(f"strength {self.strength:.4g} is outside 0 to {STRONGEST:g}; 1 is usual")
+        if not 0 <= self.epsilon <= 64 / 255:
             raise OptionError(f"epsilon {self.epsilon:.4g} is outside 0 to 64/255; 8/255 is usual")
-        for name, least in (("steps", 1), ("cells", 8), ("jitter", 1), ("reach", 0), ("momentum", 0)):
-            if not getattr(self, name) >= least:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {least}")
+        for name, lowest in (("steps", 1), ("cells", 8), ("jitter", 1), ("reach", 0), ("momentum", 0)):
+            if not getattr(self, name) >= lowest:
+                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {lowest}")
 
     def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
         """Return the images with each one's faces protected."""
         changed = images.clone()
         height, width = images.shape[-2:]
-        work = [
-            (index, region)
-            for index, found in enumerate(faces)
-            for region in regions(found, height, width, reach=self.reach, context=CONTEXT)
-        ]
-        for done, (index, region) in enumerate(work):
-            painter = Painter(self, region, changed[index : index + 1])
-            painter.paint(rng, done, len(work), watch)
+        for index, found in enumerate(faces):
+            work = regions(found, height, width, reach=self.reach, context=CONTEXT)
+            part = sum(region.window.area for region in work) / (height * width)
+            for done, region in enumerate(work):
+                painter = Painter(self, region, changed[index : index + 1], part)
+                painter.paint(rng, partial(self._told, watch, done, len(work)))
         return changed
+
+    def _told(self, watch: Watch, done: int, total: int, step: int, loud: Set[str]) -> None:
+        found = tuple((name, name in loud) for name in self.surrogates)
+        watch(Progress("protect", done * self.steps + step, total * self.steps, found))
 
 
 class Painter:
     """Works on one region of one image, in place."""
 
-    def __init__(self, recipe: FacePoison, region: Region, image: Images) -> None:
+    def __init__(self, recipe: FacePoison, region: Region, image: Images, part: float) -> None:
         self.recipe = recipe
         self.region = region
         self.window = region.cut(image)
@@ -107,7 +119,7 @@ class Painter:
         self.clean = _shrunk(self.window, self.scale)
         around = _shrunk(image, self.scale)
         self.posted = None if recipe.through is None else recipe.through(max(height, width) * self.scale)
-        self.grey = bool((image[:, :1] == image).all())
+        self.ink = self._ink(part)
         parts = [
             (name, self._vanish(detector, image, around, scale, limits))
             for name, detector in recipe.surrogates.items()
@@ -137,96 +149,60 @@ class Painter:
             jitter=self.recipe.jitter,
         )
 
-    def paint(self, rng: Rng, done: int, total: int, watch: Watch) -> None:
-        """Climb and write the protected pixels into the window; `done` of `total` regions came before."""
-        budget = Linf(self.recipe.epsilon * self._grid().to(self.window.device))
+    def _ink(self, part: float) -> Ink | Flat:
+        recipe = self.recipe
+        if recipe.epsilon == 0:
+            return Ink.on(self.clean, self.region, recipe.measures, part)
+        mask = self.region.mask(*self.clean.shape[-2:]).to(self.clean.device)
+        return Flat(self.clean, recipe.epsilon * mask)
+
+    def paint(self, rng: Rng, told: Callable[[int, Set[str]], None]) -> None:
+        """Climb and write the protected pixels into the window; `told` hears each step and who still finds a face."""
         ensemble = Balanced([part for _, part in self.parts])
         objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
-        judged: list[tuple[float, Change]] = []
-
-        def heed(step: int, change: Change) -> bool:
-            steps = self.recipe.steps
-            if step > LATE * steps and (step % 3 == 0 or step == steps):
-                judged.append((self._loudness(change), change))
-            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
-            found = tuple((name, name in loud) for name in self.recipe.surrogates)
-            watch(Progress("protect", done * steps + step, total * steps, found))
-            return len(judged) >= CALM and all(loudness == 0 for loudness, _ in judged[-CALM:])
+        search = Search(self.recipe.strength, self.recipe.steps)
 
         def climbed(change: Change, rng: Rng) -> tuple[PerImage, Change]:
             leaf = change.detach().requires_grad_()
-            images = _painted(self.clean, leaf)
+            images = self.ink.over(leaf)
             value, gradient = slope(objective, images.detach(), rng)
             return value, torch.autograd.grad(images, leaf, gradient)[0]
 
-        start = budget.project(self._start(budget.radius, rng))
-        last = momentum_ascent(
-            climbed,
-            start,
-            budget,
-            steps=self.recipe.steps,
-            rng=rng,
-            heed=heed,
-            momentum=self.recipe.momentum,
+        def heed(step: int, change: Change) -> bool:
+            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
+            told(step, loud)
+            ended = search.ended(step, silent=not loud)
+            if step % TUNED == 0:
+                self.ink.tune(change, search.target)
+            return ended
+
+        start = self._start(rng)
+        budget = Linf(torch.ones_like(start[:, :1]))
+        change = momentum_ascent(
+            climbed, start, budget, steps=self.recipe.steps, rng=rng, heed=heed, momentum=self.recipe.momentum
         )
-        # the later of two that are equally good has seen more of posting
-        change = min(reversed(judged), key=lambda each: each[0])[1] if judged else last
-        if self.recipe.minimal:
-            change = change * self._faintest(change, rng)
-        self.window.copy_(_painted(self.window, change))
+        ink = self.ink.fitted(self.window.clone(), self.region)
+        for _ in range(SETTLED):
+            ink.tune(change, search.target)
+        factor = least(lambda share: self._silent(ink.over(share * change)))
+        self.window.copy_(ink.over(factor * change))
 
-    def _loudness(self, change: Change) -> float:
-        """Return how much the surrogates' scores are above what counts as silent, as delivered; 0 where none is."""
-        images = _painted(self.clean, change)
-        scores = in_parallel([partial(part.loudest, images) for _, part in self.parts])
-        over = [
-            float(score) / part.detector.threshold - SILENT for score, (_, part) in zip(scores, self.parts, strict=True)
-        ]
-        # a detector that still finds a face weighs more than any excess
-        return sum(max(0.0, each) + (each > 1 - SILENT) for each in over)
-
-    def _grid(self) -> torch.Tensor:
-        """The region's mask on the grid of the change."""
-        height, width = self.clean.shape[-2:]
-        face = self.region.smallest() * self.scale
-        share = min(1.0, self.recipe.cells / face)
-        return self.region.mask(max(1, round(height * share)), max(1, round(width * share)))
-
-    def _start(self, radius: torch.Tensor, rng: Rng) -> Change:
+    def _start(self, rng: Rng) -> Change:
         """A faint random start, since the gradient is poor where all is exactly as the detectors like it."""
-        channels = 1 if self.grey else 3
-        noise = torch.rand((1, channels, *radius.shape[-2:]), generator=rng).to(radius.device)
-        return (2 * noise - 1) * radius / 4
+        height, width = self.clean.shape[-2:]
+        share = min(1.0, self.recipe.cells / (self.region.smallest() * self.scale))
+        size = max(1, round(height * share)), max(1, round(width * share))
+        noise = torch.rand((1, self.ink.channels, *size), generator=rng).to(self.clean.device)
+        return (2 * noise - 1) / 4
 
-    def _faintest(self, change: Change, rng: Rng) -> float:
-        """Search the smallest factor in [0.2, 1] at which every surrogate stays silent; 1 where none does."""
-        seed = int(torch.randint(2**31, (), generator=rng))
-        low, high = 0.2, 1.0
-        for _ in range(5):
-            middle = (low + high) / 2
-            if self._silent(_painted(self.clean, middle * change), seed):
-                high = middle
-            else:
-                low = middle
-        return high
-
-    def _silent(self, images: Images, seed: int) -> bool:
-        """Tell whether no surrogate finds a face as delivered, nor after one draw of posting."""
-        rng = torch.Generator().manual_seed(seed)  # the same draw for every candidate, or a lucky one would win
-        versions = [images] if self.posted is None else [images, self.posted(images, rng)]
-        return all(
-            float(part.loudest(version)) < SILENT * part.detector.threshold
-            for _, part in self.parts
-            for version in versions
-        )
-
-
-def _painted(images: Images, change: Change) -> Images:
-    """Add a change, brought to the images' size by bilinear interpolation, and stay in [0, 1]."""
-    size = images.shape[-2:]
-    if change.shape[-2:] != size:
-        change = functional.interpolate(change, size=size, mode="bilinear", align_corners=False)
-    return (images + change).clamp(0, 1)
+    def _silent(self, window: Images) -> list[bool]:
+        """Tell for each version that has to pass and each view whether the detector finds no face, with a margin."""
+        images = _shrunk(window, self.scale)
+        # the same draw for every candidate, or a lucky one would win
+        versions = [images, *(chain(images, Rng().manual_seed(0)) for chain in ACCEPTED if self.posted is not None)]
+        tasks = [partial(part.loudest, version) for version in versions for _, part in self.parts]
+        levels = [SILENT * part.detector.threshold for _, part in self.parts] * len(versions)
+        return [float(score) < level for score, level in zip(in_parallel(tasks), levels, strict=True)]
 
 
 def _shrunk(images: Images, scale: float) -> Images:
@@ -239,5 +215,5 @@ def _shrunk(images: Images, scale: float) -> Images:
 
 @defences.register("facepoison")
 def facepoison(paths: Sequence[Path], device: torch.device) -> Recipe:
-    """Joint attack on all chosen detectors in one picture, through posting."""
+    """Joint attack on all chosen detectors in one picture, hardly seen, through posting."""
     return FacePoison

@@ -35,14 +35,18 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "balanced": Preset("a change that is faint but seen on smooth skin; under a minute on a laptop"),
+        "balanced": Preset("hardly visible; about a quarter of a minute for a photo with one face"),
         "strong": Preset(
             "more visible, survives more",
-            options=MappingProxyType({"epsilon": 12 / 255, "steps": 70}),
+            options=MappingProxyType({"strength": 2.0, "steps": 45}),
         ),
         "small-faces": Preset(
-            "for groups: a wider surrounding and a finer grid for faces of some 20 to 80 pixels",
-            options=MappingProxyType({"epsilon": 10 / 255, "steps": 50, "reach": 0.5, "jitter": 1.5}),
+            "for groups: a wider surrounding and more varied sizes for faces of some 20 to 80 pixels",
+            options=MappingProxyType({"strength": 1.0, "steps": 40, "reach": 0.7, "jitter": 1.5}),
+        ),
+        "patient": Preset(
+            "as balanced and cleaner; takes up to a minute",
+            options=MappingProxyType({"steps": 90}),
         ),
     }
 )

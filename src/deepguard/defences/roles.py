@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
+from deepguard.models.roles import FaceDetector
 from deepguard.registry import Registry
 from deepguard.types import Face, Images, Rng, Watch, ignore
 
 
 class Defence(Protocol):
     """A named recipe: a frozen dataclass whose plain fields are the options that a user may set."""
+
+    @property
+    def surrogates(self) -> Mapping[str, FaceDetector]:
+        """The detectors that it attacks, by name."""
 
     def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
         """Return the images with the given faces of each protected; size and range stay, the rest is untouched."""
@@ -34,6 +39,12 @@ def options_of(recipe: Recipe) -> dict[str, str]:
 def defaults_of(recipe: Recipe) -> dict[str, Any]:
     """Return the default of each option that a user may set, by name."""
     return {each.name: each.default for each in _settable(recipe)}
+
+
+def equipped(recipe: Recipe, tools: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those tools, such as measures, that a recipe has a field for."""
+    fields = {each.name for each in dataclasses.fields(recipe)}  # type: ignore[arg-type]
+    return {name: tool for name, tool in tools.items() if name in fields}
 
 
 def _settable(recipe: Recipe) -> list[dataclasses.Field[Any]]:
