@@ -28,6 +28,7 @@ def test_more_change_is_further_away_in_the_named_direction(
     assert little.shape == (1,)
     assert (little > much if measure.better == "higher" else little < much).all()
     assert measures.entry(name).summary
+    assert measure.of == ("face" if name in {"marbling", "chroma"} else "any")
 
 
 def test_all_weights_are_pinned_and_licensed() -> None:

@@ -70,6 +70,7 @@ class Lpips:
     heads: tuple[Tensor, ...]
     unit: str = ""
     better: Literal["lower"] = "lower"
+    of: Literal["any"] = "any"
 
     def __call__(self, clean: Images, changed: Images) -> PerImage:
         """Return the distance of each pair."""

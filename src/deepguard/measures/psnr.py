@@ -22,6 +22,7 @@ class Psnr:
 
     unit: str = "dB"
     better: Literal["higher"] = "higher"
+    of: Literal["any"] = "any"
 
     def __call__(self, clean: Images, changed: Images) -> PerImage:
         """Return the ratio in dB of each pair."""

@@ -19,6 +19,10 @@ class Measure(Protocol):
     def better(self) -> Literal["higher", "lower"]:
         """Which way the changed picture is closer to the clean one."""
 
+    @property
+    def of(self) -> Literal["any", "face"]:
+        """Which pictures it is for: any, or only those that show one face's box."""
+
     def __call__(self, clean: Images, changed: Images) -> PerImage:
         """Return one number for each pair of images of the same size; differentiable."""
 

@@ -116,7 +116,7 @@ class Marbling:
     """How strong a pattern the change draws on smooth skin: the band between blurs of 1 and 8 px of its brightness.
 
     In levels of 255; up to 1.8 a face looks untouched at full size (measured by eye on nine faces). The pictures must
-    each show one face's box; 0 where no skin is seen.
+    each show one face's box; 0 where no skin is seen. Of a change up to 24 px beside the skin the blur shows a little.
     """
 
     unit: str = "/255"

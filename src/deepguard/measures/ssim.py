@@ -31,6 +31,7 @@ class Ssim:
 
     unit: str = ""
     better: Literal["higher"] = "higher"
+    of: Literal["any"] = "any"
 
     def __call__(self, clean: Images, changed: Images) -> PerImage:
         """Return the similarity of each pair, at most 1."""

@@ -31,12 +31,15 @@ class Quality:
     """How close the delivered picture is to the one before, after its filters.
 
     SSIM in [-1, 1] and PSNR in dB (None: identical), higher is closer; LPIPS from 0, lower is closer (None where
-    its weights are not on the shelf).
+    its weights are not on the shelf). Marbling and chroma of a face's smooth skin in levels of 255, lower is closer
+    (0 where none is seen, None for a whole picture).
     """
 
     ssim: float
     psnr: float | None
     lpips: float | None
+    marbling: float | None = None
+    chroma: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
