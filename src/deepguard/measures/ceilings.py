@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 from collections.abc import Mapping
-from types import MappingProxyType
-
-PICTURE: Mapping[str, float] = MappingProxyType({"ssim": 0.95, "lpips": 0.05})
-"""Measure -> its ceiling on the whole picture. SSIM is a floor, since there 1 is identical."""
-
-FACE: Mapping[str, float] = MappingProxyType({"ssim": 0.93, "lpips": 0.09, "marbling": 1.8, "chroma": 0.4})
-"""Measure -> its ceiling on a face's box; marbling and chroma in levels of 255."""
+from dataclasses import dataclass
 
 
-def used(values: Mapping[str, float | None], ceilings: Mapping[str, float]) -> float:
-    """Return the worst share of a ceiling that is used: 0 for an identical picture, 1 at the ceiling, more above it.
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """The value of each measure up to which a change is hardly seen; infinite where there is none.
 
-    Ignored are a value without a ceiling, a ceiling without a value, and None.
+    SSIM in [-1, 1] is a floor, since there 1 is identical; LPIPS from 0; marbling and chroma in levels of 255.
     """
-    known = {name: value for name in ceilings if (value := values.get(name)) is not None}
-    return max((_share(name, value, ceilings[name]) for name, value in known.items()), default=0.0)
+
+    ssim: float
+    lpips: float
+    marbling: float = math.inf
+    chroma: float = math.inf
+
+    def used(self, values: Mapping[str, float | None]) -> float:
+        """Return the worst share of a ceiling that is used: 0 for identical pictures, 1 at the ceiling, more above it.
+
+        `values` are measured ones by the measure's name. Those that are None, not there or without a ceiling are
+        ignored.
+        """
+        ceilings = dataclasses.asdict(self)
+        known = {name: value for name in ceilings if (value := values.get(name)) is not None}
+        return max((_share(name, value, ceilings[name]) for name, value in known.items()), default=0.0)
+
+
+PICTURE = Ceilings(ssim=0.95, lpips=0.05)
+"""Of the whole picture."""
+
+FACE = Ceilings(ssim=0.93, lpips=0.09, marbling=1.8, chroma=0.4)
+"""Of a face's box."""
 
 
 def _share(name: str, value: float, ceiling: float) -> float:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
-from deepguard.measures.ceilings import FACE, PICTURE, used
+from deepguard.measures.ceilings import FACE, PICTURE
 from deepguard.measures.roles import Measure
 from deepguard.prove.report import Quality
 from deepguard.types import Face, Images
@@ -28,10 +28,10 @@ def excess(picture: Quality, faces: Sequence[Quality]) -> float:
     """Return the worst share of a ceiling of visibility that is used: 1 at the ceiling, more above it.
 
     The ceilings of the whole picture and of faces are those of `deepguard.measures.ceilings`; what was not measured
-    is ignored, so that the share can only be larger than told.
+    is ignored, so the true share may be larger.
     """
-    shares = [used(dataclasses.asdict(face), FACE) for face in faces]
-    return max(used(dataclasses.asdict(picture), PICTURE), *shares, 0.0)
+    shares = [FACE.used(dataclasses.asdict(face)) for face in faces]
+    return max([PICTURE.used(dataclasses.asdict(picture)), *shares])
 
 
 def _quality(original: Images, delivered: Images, measures: Mapping[str, Measure]) -> Quality:
