@@ -20,6 +20,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "keys": ("deepguard.cli.keys:keys", "Make, list and revoke keys for programs that use the API."),
     "database": ("deepguard.cli.database:database", "Make or upgrade the service's tables, and show how they are."),
     "models": ("deepguard.cli.models:models", "List, bring and check model weights."),
+    "bench": ("deepguard.cli.bench:bench", "Measure what this version achieves on photos of yours."),
     "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector."),
 }
 """Name -> (module:command, one line of help)."""

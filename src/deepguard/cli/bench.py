@@ -1,0 +1,275 @@
+"""`deepguard bench`: what this version achieves on photos of yours, in figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import itertools
+import json
+import platform
+import resource
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from deepguard import __version__, api
+from deepguard.cli.batch import shown
+from deepguard.cli.progress import Display, duration
+from deepguard.cli.tables import console_for, say
+from deepguard.cli.values import Names
+from deepguard.errors import DeepguardError, ImageTooLarge, InputError, NoFace, OptionError
+from deepguard.media.files import check_writable, pictures_below, write
+from deepguard.media.picture import Picture
+from deepguard.media.read import read_picture
+from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
+from deepguard.prove.board.journal import Journal
+from deepguard.prove.board.markdown import markdown
+from deepguard.prove.board.records import SCHEMA, Absent, Board, Photo
+from deepguard.prove.board.spread import spread
+from deepguard.prove.survey import survey
+from deepguard.settings import Settings
+from deepguard.transforms.posting import POSTINGS, posting
+from deepguard.types import Watch
+from deepguard.weights.shelf import Shelf
+
+LINES, JSON, PAGE = "board.jsonl", "board.json", "board.md"
+BYTES = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which the system counts the largest resident memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command was told, as it is written into the board; see its options."""
+
+    defences: tuple[str, ...]
+    presets: tuple[str, ...]
+    chains: tuple[str, ...]
+    limit: int | None
+    leave_one_out: int
+    paper: int | None
+    noise: int | None
+    max_faces: int
+    seed: int
+
+
+@click.group()
+def bench() -> None:
+    """Measure what this version achieves on photos of yours."""
+
+
+@bench.command()
+@click.option(
+    "--images",
+    "places",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="A folder of photos, or one; repeatable.",
+)
+@click.option(
+    "--defences", type=Names(), default=("facepoison", PAPER), help="Recipes; otherwise ours and the paper's."
+)
+@click.option("--presets", type=Names(), default=("balanced",), help="Presets for ours; the controls take the first.")
+@click.option("--limit", type=click.IntRange(1), help="Only the first N photos.")
+@click.option(
+    "--leave-one-out",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="For N photos: leave each detector out in turn and let it judge.",
+)
+@click.option(
+    "--paper", type=click.IntRange(0), help="Only for N photos: the published recipe, one picture a detector."
+)
+@click.option("--noise", type=click.IntRange(0), help="Only for N photos: noise of the same size.")
+@click.option("--chains", type=Names(), help="Posting chains; otherwise all.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path("board"), show_default=True, help="Folder of the results."
+)
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
+@click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
+@click.option("--max-faces", type=click.IntRange(1), default=12, show_default=True, help="Leave photos with more out.")
+def protect(
+    places: tuple[Path, ...], out: Path, device: str | None, chains: tuple[str, ...] | None, **told: Any
+) -> None:
+    """Measure how well photos are protected, how visibly and how fast, beside noise and the published recipe.
+
+    Writes board.json and board.md into the folder: names and figures, never a picture. A run that was stopped goes on
+    where it was when the same command is given again.
+    """
+    rest = tuple(name for name in POSTINGS if name not in api.VERIFIED_THROUGH)
+    wish = Wish(chains=chains or rest, **told)
+    for chain in wish.chains:
+        posting(chain)
+    for order in _orders(wish):
+        api.check(_options(order, wish.seed))
+    photos = dict(itertools.islice(_photos(places).items(), wish.limit))
+    check_writable(out / JSON)
+    settings = Settings.from_environment()
+    models = api.load_models(Shelf(settings.models, offline=True), api.device_named(device))
+    for order in _orders(wish):
+        api.check_loaded(models, _options(order, wish.seed))
+    if wish.leave_one_out and len(models.detectors) == 1:
+        raise OptionError("one detector alone cannot be left out; run: deepguard models pull")
+    raise SystemExit(Rounds(wish, photos, models, out).run())
+
+
+class Rounds:
+    """The photos of one call: what came of each so far, written down as it comes."""
+
+    def __init__(self, wish: Wish, photos: Mapping[str, Path], models: api.Models, out: Path) -> None:
+        self.wish = wish
+        self.photos = photos
+        self.models = models
+        self.out = out
+        self.console = console_for()
+        self.failed: list[Absent] = []
+        self.entries: list[Photo | Absent] = []
+        self.journal = Journal(out / LINES, self._head())
+        self.bench = _bench(wish, models)
+
+    def run(self) -> int:
+        """Measure all photos, write the board, and return the exit code; Ctrl-C leaves a board of what was done."""
+        if self.journal.entries:
+            say(self.console, f"{len(self.journal.entries)} photos are known from an earlier run in {shown(self.out)}")
+        try:
+            self._measure()
+        except KeyboardInterrupt:
+            self._write(complete=False)
+            raise
+        self._write(complete=True)
+        say(self.console, f"written: {shown(self.out / PAGE)} and {JSON}")
+        return 1 if self.failed else 0
+
+    def _measure(self) -> None:
+        start, measured_now = time.monotonic(), 0
+        for number, (name, path) in enumerate(self.photos.items(), start=1):
+            try:
+                new = self._one(number, name, path)
+            except DeepguardError as error:
+                self.failed.append(Absent(name, str(error)))
+                say(console_for(stderr=True), f"deepguard: {shown(name)}: {shown(str(error))}")
+                continue
+            left = len(self.photos) - number
+            if new and not measured_now and left:
+                say(self.console, f"the other {left} at this pace: about {duration(left * (time.monotonic() - start))}")
+            measured_now += new
+
+    def _one(self, number: int, name: str, path: Path) -> bool:
+        """Take a photo from the journal, or measure it and write it there; tell whether it was measured now."""
+        picture = read_picture(path)
+        known = self.journal.entry(name, picture.sha256)
+        if known is not None:
+            self.entries.append(known)
+            return False
+        title = f"[{number}/{len(self.photos)}] {shown(name)}"
+        with Display(self.console, title) as watch:
+            try:
+                entry = self._measured(name, picture, self._controls(number - 1), watch)
+            except (MemoryError, torch.OutOfMemoryError) as error:
+                raise ImageTooLarge(
+                    "there is not enough memory for this picture; make it smaller and try again"
+                ) from error
+        if isinstance(entry, Absent):
+            say(self.console, f"{title}: left out, {entry.reason}")
+        self.journal.add(entry)
+        self.entries.append(entry)
+        return isinstance(entry, Photo)
+
+    def _measured(self, name: str, picture: Picture, controls: Controls, watch: Watch) -> Photo | Absent:
+        faces = survey(picture.images.to(self.models.device), self.models.detectors, watch)
+        if len(faces) > self.wish.max_faces:
+            return Absent(name, f"{len(faces)} faces, more than --max-faces {self.wish.max_faces}", picture.sha256)
+        try:
+            return measured(name, picture, self.bench, controls, watch)
+        except NoFace:
+            return Absent(name, "no face that is large enough to be protected", picture.sha256)
+
+    def _controls(self, index: int) -> Controls:
+        wish, total = self.wish, len(self.photos)
+        return Controls(
+            leave_one_out=index in spread(total, wish.leave_one_out, wish.seed),
+            paper=index in spread(total, wish.paper, wish.seed),
+            noise=index in spread(total, wish.noise, wish.seed),
+        )
+
+    def _head(self) -> dict[str, Any]:
+        options = dataclasses.asdict(self.wish)
+        own = {"device": str(self.models.device), "detectors": list(self.models.detectors), "photos": list(self.photos)}
+        return {"schema": SCHEMA, "version": __version__, "options": options, **own}
+
+    def _write(self, *, complete: bool) -> None:
+        board = Board(
+            version=__version__,
+            created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            complete=complete,
+            machine=_machine(self.models.device),
+            options=dataclasses.asdict(self.wish),
+            detectors=tuple(self.models.detectors),
+            missing=self.models.missing,
+            photos=tuple(each for each in self.entries if isinstance(each, Photo)),
+            left_out=tuple(each for each in self.entries if isinstance(each, Absent)),
+            failed=tuple(self.failed),
+            memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES,
+        )
+        body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
+        write(self.out / JSON, body.encode("utf-8", "backslashreplace"))
+        write(self.out / PAGE, markdown(board).encode("utf-8", "backslashreplace"))
+
+
+def _photos(places: Sequence[Path]) -> dict[str, Path]:
+    """Return every photo by its name with its folder's; InputError where there is none."""
+    found: dict[Path, str] = {}
+    for place in places:
+        root = place.resolve()
+        for path in pictures_below(place) if place.is_dir() else [place]:
+            inside = path.relative_to(place) if place.is_dir() else Path(path.name)
+            folder = root.name if place.is_dir() else root.parent.name
+            found.setdefault(path.resolve(), str(Path(folder) / inside))
+    if not found:
+        raise InputError(f"no JPEG, PNG, WebP, TIFF, BMP or HEIC photo is in {', '.join(map(str, places))}")
+    photos: dict[str, Path] = {}
+    for path, name in found.items():
+        # two folders of one name may hold files of one name
+        photos[name if name not in photos else str(path)] = path
+    return photos
+
+
+def _orders(wish: Wish) -> list[Order]:
+    return [
+        Order(defence, preset)
+        for defence in wish.defences
+        for preset in (wish.presets[:1] if defence == PAPER else wish.presets)
+    ]
+
+
+def _options(order: Order, seed: int) -> api.Options:
+    return api.Options(preset=order.preset, defence=order.defence, detectors=order.detectors, seed=seed)
+
+
+def _bench(wish: Wish, models: api.Models) -> Bench:
+    def make(picture: Picture, order: Order, watch: Watch) -> api.Protected:
+        return api.protect(picture, models, _options(order, wish.seed), watch=watch)
+
+    return Bench(
+        protect=make,
+        detectors=models.detectors,
+        tapped=tuple(name for name, each in models.detectors.items() if getattr(each, "taps", None) is not None),
+        measures=models.measures,
+        device=models.device,
+        defences=wish.defences,
+        presets=wish.presets,
+        chains=wish.chains,
+        seed=wish.seed,
+    )
+
+
+def _machine(device: torch.device) -> str:
+    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{device} with {torch.get_num_threads()} threads, {platform.machine()}; {versions}"

@@ -1,0 +1,1 @@
+"""How well a whole set of photos is protected, beside what else could have been done to them."""
