@@ -30,7 +30,7 @@ FIVE = ("dsfd", "pyramidbox", "retinaface", "s3fd", "yolo5face")
 FLIPPED = 0.01
 """Probability with which an element of a gradient changes its sign, so that no two runs take the same way."""
 
-CANVAS = 2_000_000
+CANVAS = 1_500_000
 """Pixels up to which a picture is worked on at its own size, which bounds the memory; a larger one is worked on
 smaller. The paper's pictures have about 0.8 million."""
 
