@@ -15,7 +15,7 @@ from torch.nn import functional
 from deepguard.attack.budgets import Change, Linf
 from deepguard.attack.climb import momentum_ascent
 from deepguard.attack.objectives import Balanced, Expected, slope
-from deepguard.attack.vanish import SILENT, Vanish, View
+from deepguard.attack.vanish import Vanish, View
 from deepguard.defences.ink import Flat, Ink
 from deepguard.defences.regions import Region, regions
 from deepguard.defences.roles import Recipe, defences
@@ -152,7 +152,7 @@ class Painter:
     def _ink(self, part: float) -> Ink | Flat:
         recipe = self.recipe
         if recipe.epsilon == 0:
-            return Ink.on(self.clean, self.region, recipe.measures, part)
+            return Ink(self.clean, self.region, recipe.measures, part)
         mask = self.region.mask(*self.clean.shape[-2:]).to(self.clean.device)
         return Flat(self.clean, recipe.epsilon * mask)
 
@@ -181,10 +181,10 @@ class Painter:
         change = momentum_ascent(
             climbed, start, budget, steps=self.recipe.steps, rng=rng, heed=heed, momentum=self.recipe.momentum
         )
-        ink = self.ink.fitted(self.window.clone(), self.region)
+        ink = self.ink.fitted(self.window.clone())
         for _ in range(SETTLED):
             ink.tune(change, search.target)
-        factor = least(lambda share: self._silent(ink.over(share * change)))
+        factor = least(lambda share: self._scores(ink.over(share * change)))
         self.window.copy_(ink.over(factor * change))
 
     def _start(self, rng: Rng) -> Change:
@@ -195,14 +195,14 @@ class Painter:
         noise = torch.rand((1, self.ink.channels, *size), generator=rng).to(self.clean.device)
         return (2 * noise - 1) / 4
 
-    def _silent(self, window: Images) -> list[bool]:
-        """Tell for each version that has to pass and each view whether the detector finds no face, with a margin."""
+    def _scores(self, window: Images) -> list[float]:
+        """Return each view's loudest score in shares of its detector's threshold, for each version that has to pass."""
         images = _shrunk(window, self.scale)
         # the same draw for every candidate, or a lucky one would win
         versions = [images, *(chain(images, Rng().manual_seed(0)) for chain in ACCEPTED if self.posted is not None)]
         tasks = [partial(part.loudest, version) for version in versions for _, part in self.parts]
-        levels = [SILENT * part.detector.threshold for _, part in self.parts] * len(versions)
-        return [float(score) < level for score, level in zip(in_parallel(tasks), levels, strict=True)]
+        thresholds = [part.detector.threshold for _, part in self.parts] * len(versions)
+        return [float(score) / level for score, level in zip(in_parallel(tasks), thresholds, strict=True)]
 
 
 def _shrunk(images: Images, scale: float) -> Images:

@@ -11,13 +11,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from deepguard.attack.budgets import Change
-from deepguard.defences.looks import PICTURE, Look, Places, distance
+from deepguard.defences.looks import Look, distance
 from deepguard.defences.regions import Region
+from deepguard.measures.ceilings import PICTURE
 from deepguard.measures.roles import Measure
 from deepguard.measures.skin import blurred, luma
 from deepguard.types import Box, Images
 
-Maps = Float[Tensor, "1 n h w"]
+Map = Float[Tensor, "1 1 h w"]
 
 CALM = 3.0
 """Levels of local detail, of 255, below which a place is smooth: a change shows there, on a wall as on a cheek."""
@@ -37,51 +38,68 @@ ALMOST_ALL = 0.45
 """Share of a picture that is worked on from which the picture's own ceilings may be met before the faces'."""
 
 
-@dataclass
+@dataclass(frozen=True)
+class Plot:
+    """A face's part of a window: what is seen of it, and how much may change on its account.
+
+    `smooth` and `busy` are shares, for the pixels of `place`, of its two `sizes` in levels of 255.
+    """
+
+    look: Look
+    place: tuple[slice, slice]
+    smooth: Map
+    busy: Map
+    sizes: tuple[float, float] = (SMOOTH, BUSY)
+
+    def size(self) -> Map:
+        """Return how much each pixel of `place` may change, in [0, 1]."""
+        return (self.sizes[0] * self.smooth + self.sizes[1] * self.busy) / 255
+
+    def tuned(self, target: float, shares: tuple[float, float], most: float) -> Plot:
+        """Return the plot with sizes nearer to those of the target, where these shares of the ceilings are used."""
+        nearer = [min(most, max(1 / most, (target / max(share, 1e-6)) ** 0.9)) for share in shares]
+        smooth, busy = (min(size * factor, LARGEST) for size, factor in zip(self.sizes, nearer, strict=True))
+        return replace(self, sizes=(smooth, busy))
+
+
 class Ink:
     """A change of brightness only, on each face as large as its ceilings of visibility let it be; grey stays grey.
 
     Smooth places (skin, and whatever is calm around it) and the rest have a size of their own for each face. The first
     is led by the pattern on skin, the other by SSIM and LPIPS, both towards a share of their ceilings.
-
-    Attributes:
-        clean: the window as it was.
-        looks: the faces in it.
-        measures: those at hand of "ssim" and "lpips".
-        part: share of the picture that is worked on, all windows together.
-        smooth, busy: how much may change where, in [0, 1], for a size of 1; one map per face.
-        sizes: each face's two sizes in levels of 255.
     """
 
-    clean: Images
-    looks: tuple[Look, ...]
-    measures: Mapping[str, Measure]
-    part: float
-    smooth: Maps
-    busy: Maps
-    sizes: list[tuple[float, float]]
-    channels: int = 1
+    channels = 1
 
-    @classmethod
-    def on(cls, clean: Images, region: Region, measures: Mapping[str, Measure], part: float) -> Ink:
-        """Return the ink for a region whose window, at any size, is `clean`."""
-        height, width = clean.shape[-2:]
+    def __init__(self, clean: Images, region: Region, measures: Mapping[str, Measure], part: float) -> None:
+        """Take a region whose window, at any size, is `clean`.
+
+        `measures` are those at hand of "ssim" and "lpips"; `part` is the share of the picture that is worked on, all
+        windows together.
+        """
+        self.clean = clean
+        self.region = region
+        self.measures = measures
+        self.part = part
         busy = _detail(clean)
-        looks = _looks(clean, region, busy < CALM)
+        looks = [Look.at(clean, box, busy < CALM) for box in _boxes(region, clean)]
         smooth = (busy < CALM).float()
         for look in looks:
             look.cut(smooth).masked_fill_(look.skin, 1)
         smooth = blurred(smooth, 1.5)
-        owned = _owned(region, height, width).to(clean.device)
-        growth = (busy / USUAL).pow(POWER).clamp(LEAST, MOST)
-        sizes = [(SMOOTH, BUSY)] * len(looks)
-        return cls(clean, looks, measures, part, owned * smooth, owned * (1 - smooth) * growth, sizes)
+        growth = (1 - smooth) * (busy / USUAL).pow(POWER).clamp(LEAST, MOST)
+        owned = _owned(region, *clean.shape[-2:])
+        self.plots = [
+            Plot(
+                look, place, share.to(clean.device) * smooth[..., *place], share.to(clean.device) * growth[..., *place]
+            )
+            for look, (place, share) in zip(looks, owned, strict=True)
+        ]
+        self._size = self._sized()
 
     def over(self, change: Change) -> Images:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""
-        smooth, busy = (self.clean.new_tensor(sizes)[:, None, None] / 255 for sizes in zip(*self.sizes, strict=True))
-        size = (self.smooth * smooth + self.busy * busy).sum(dim=1, keepdim=True)
-        return (self.clean + _fitted(change, self.clean) * size).clamp(0, 1)
+        return (self.clean + _fitted(change, self.clean) * self._size).clamp(0, 1)
 
     @torch.no_grad()
     def tune(self, change: Change, target: float, most: float = 1.25) -> None:
@@ -91,16 +109,30 @@ class Ink:
         """
         images = self.over(change)
         whole = self.part * distance(self.clean, images, self.measures, PICTURE) if self.part > ALMOST_ALL else 0.0
-        for index, (look, (smooth, busy)) in enumerate(zip(self.looks, self.sizes, strict=True)):
-            calmer = smooth * _nearer(target, look.pattern(images), most)
-            busier = busy * _nearer(target, max(whole, look.distance(images, self.measures)), most)
-            self.sizes[index] = min(calmer, LARGEST), min(busier, LARGEST)
+        used = [
+            (plot.look.pattern(images), max(whole, plot.look.distance(images, self.measures))) for plot in self.plots
+        ]
+        self.plots = [plot.tuned(target, shares, most) for plot, shares in zip(self.plots, used, strict=True)]
+        self._size = self._sized()
 
-    def fitted(self, window: Images, region: Region) -> Ink:
+    def fitted(self, window: Images) -> Ink:
         """Return the same ink on the same window at another size."""
-        looks = _looks(window, region, _detail(window) < CALM)
-        smooth, busy = _fitted(self.smooth, window), _fitted(self.busy, window)
-        return replace(self, clean=window, looks=looks, smooth=smooth, busy=busy, sizes=list(self.sizes))
+        if window.shape == self.clean.shape:
+            return self
+        ink = Ink(window, self.region, self.measures, self.part)
+        for index, (own, plot) in enumerate(zip(ink.plots, self.plots, strict=True)):
+            rows, columns = own.place
+            shape = torch.empty(1, 1, rows.stop - rows.start, columns.stop - columns.start)
+            smooth, busy = _fitted(plot.smooth, shape), _fitted(plot.busy, shape)
+            ink.plots[index] = replace(own, smooth=smooth, busy=busy, sizes=plot.sizes)
+        ink._size = ink._sized()
+        return ink
+
+    def _sized(self) -> Map:
+        size = torch.zeros_like(self.clean[:, :1])
+        for plot in self.plots:
+            size[..., *plot.place] += plot.size()
+        return size
 
 
 @dataclass
@@ -111,7 +143,7 @@ class Flat:
     """
 
     clean: Images
-    radius: Maps
+    radius: Map
 
     @property
     def channels(self) -> int:
@@ -125,36 +157,40 @@ class Flat:
     def tune(self, change: Change, target: float, most: float = 1.25) -> None:
         """Leave the size as it is: this budget knows no visibility."""
 
-    def fitted(self, window: Images, region: Region) -> Flat:
+    def fitted(self, window: Images) -> Flat:
         """Return the same ink on the same window at another size."""
         return Flat(window, _fitted(self.radius, window))
 
 
-def _detail(clean: Images) -> Maps:
+def _detail(clean: Images) -> Map:
     bright = luma(clean)
     detail = (bright - blurred(bright, 2)).abs()
     # a lone edge hides nothing: detail counts only where there is more of it around
     return 255 * torch.minimum(blurred(detail, 2), 1.5 * blurred(detail, 8))
 
 
-def _looks(clean: Images, region: Region, calm: Places) -> tuple[Look, ...]:
-    height, width = clean.shape[-2:]
-    shares = region.shares()
-    boxes = [Box(box.left * width, box.top * height, box.right * width, box.bottom * height) for box in shares]
-    return tuple(Look.at(clean, box, calm) for box in boxes)
+def _boxes(region: Region, images: Images) -> list[Box]:
+    height, width = images.shape[-2:]
+    return [Box(box.left * width, box.top * height, box.right * width, box.bottom * height) for box in region.shares()]
 
 
-def _owned(region: Region, height: int, width: int) -> Maps:
-    """Return for each face how much may change where on its account; together they are the region's mask."""
-    each = torch.cat([replace(region, faces=(face,)).mask(height, width) for face in region.faces], dim=1)
-    return each / each.sum(dim=1, keepdim=True).clamp(min=1e-6) * region.mask(height, width)
+def _owned(region: Region, height: int, width: int) -> list[tuple[tuple[slice, slice], Map]]:
+    """Return for each face how much may change where on its account, and where that is.
+
+    Where faces are close they share; together they are the region's mask.
+    """
+    alone = [replace(region, faces=(face,)).mask(height, width) for face in region.faces]
+    together = torch.stack(alone).sum(dim=0).clamp(min=1e-6)
+    mask = region.mask(height, width)
+    owned = []
+    for each in alone:
+        rows, columns = (each[0, 0].amax(dim=dim).nonzero() for dim in (1, 0))
+        place = slice(int(rows.min()), int(rows.max()) + 1), slice(int(columns.min()), int(columns.max()) + 1)
+        owned.append((place, (each / together * mask)[..., *place]))
+    return owned
 
 
-def _nearer(target: float, share: float, most: float) -> float:
-    return float(min(most, max(1 / most, (target / max(share, 1e-6)) ** 0.9)))
-
-
-def _fitted(maps: Maps, images: Images) -> Maps:
+def _fitted(maps: Map, images: Images) -> Map:
     """Bring maps to the images' size by bilinear interpolation."""
     size = images.shape[-2:]
     if maps.shape[-2:] == size:

@@ -8,27 +8,12 @@ from dataclasses import dataclass
 from jaxtyping import Bool
 from torch import Tensor
 
+from deepguard.measures.ceilings import FACE, Ceilings
 from deepguard.measures.roles import Measure
 from deepguard.measures.skin import LEAST, luma, marbling, smooth_skin
 from deepguard.types import Box, Images
 
 Places = Bool[Tensor, "1 1 h w"]
-
-
-@dataclass(frozen=True, slots=True)
-class Ceilings:
-    """Up to where a change is hardly seen at full size (docs/research/protect.md).
-
-    SSIM in [-1, 1], higher is closer; LPIPS from 0, lower is closer; marbling in levels of 255, None for a picture.
-    """
-
-    ssim: float
-    lpips: float
-    marbling: float | None = None
-
-
-PICTURE = Ceilings(ssim=0.95, lpips=0.05)
-FACE = Ceilings(ssim=0.93, lpips=0.09, marbling=1.8)
 
 
 @dataclass(frozen=True)
@@ -52,9 +37,9 @@ class Look:
 
     def pattern(self, images: Images) -> float:
         """Return the share of the ceiling of patterns on skin that is used; 0 where no skin is seen."""
-        if int(self.skin.sum()) < LEAST or FACE.marbling is None:
+        if int(self.skin.sum()) < LEAST:
             return 0.0
-        return float(marbling(luma(self.cut(images)) - luma(self.clean), self.skin)) / FACE.marbling
+        return FACE.used({"marbling": float(marbling(luma(self.cut(images)) - luma(self.clean), self.skin))})
 
     def distance(self, images: Images, measures: Mapping[str, Measure]) -> float:
         """Return the share of the face's ceilings of SSIM and LPIPS that is used, the larger of the two."""
@@ -68,9 +53,5 @@ class Look:
 
 def distance(clean: Images, images: Images, measures: Mapping[str, Measure], ceilings: Ceilings) -> float:
     """Return the share of the ceilings of SSIM and LPIPS that is used, by the measures at hand; the larger of two."""
-    shares = [0.0]
-    if "ssim" in measures:
-        shares.append((1 - float(measures["ssim"](clean, images))) / (1 - ceilings.ssim))
-    if "lpips" in measures:
-        shares.append(float(measures["lpips"](clean, images)) / ceilings.lpips)
-    return max(shares)
+    known = ("ssim", "lpips")
+    return ceilings.used({name: float(measures[name](clean, images)) for name in known if name in measures})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 STRONGEST = 4.0
@@ -15,6 +16,9 @@ SHRINK, GROW = 0.94, 1.03
 
 FAINTEST = 0.35
 """Share of the strength under which nobody sees the change, so that the climb may end."""
+
+MARGIN = 0.8
+"""Share of a threshold up to which a score counts as silent in that search; the rest is for what posting adds."""
 
 ROUNDS = 3
 """Halvings of the range in which the last factor is searched."""
@@ -39,17 +43,21 @@ class Search:
         return silent and self.target <= FAINTEST * self.strength
 
 
-def least(passes: Callable[[float], Sequence[bool]]) -> float:
-    """Return the smallest factor found in [FAINTEST, 1] at which everything passes that passes at 1.
+def least(scores: Callable[[float], Sequence[float]]) -> float:
+    """Return the smallest factor found in [FAINTEST, 1] at which all stay silent that are silent at 1.
 
-    `passes` tells for a factor what passes. By halving the range: what passes at a factor need not pass at every larger
-    one, so this is a good factor rather than the least of all.
+    `scores` tells for a factor how loud each one is, in shares of its threshold. 1 where none is silent. By halving
+    the range: what is silent at a factor need not be so at every larger one, so this is a good factor rather than the
+    least of all.
     """
-    needed = passes(1.0)
+    full = scores(1.0)
+    bounds = [max(MARGIN, score) if score < 1 else math.inf for score in full]
+    if min(full) >= 1:
+        return 1.0
     low, high = FAINTEST, 1.0
     for _ in range(ROUNDS):
         middle = (low + high) / 2
-        if all(now or not before for now, before in zip(passes(middle), needed, strict=True)):
+        if all(score <= bound for score, bound in zip(scores(middle), bounds, strict=True)):
             high = middle
         else:
             low = middle
