@@ -22,8 +22,9 @@ from deepguard.media.encode import encode
 from deepguard.media.picture import Picture
 from deepguard.media.read import decode
 from deepguard.models.roles import FaceDetector, detectors
+from deepguard.prove.notes import achieved
 from deepguard.prove.posting import posted
-from deepguard.prove.quality import compare
+from deepguard.prove.quality import compare, excess
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.seconds import Clock
 from deepguard.prove.survey import agreed, look, recognised, survey
@@ -204,7 +205,8 @@ def protect(
         judgements = judge(original, versions, kept, models.detectors, watch)
         of_picture, of_faces = compare(original, after, kept, models.measures)
     facts = _facts(name, picture), _facts("", delivered)
-    notes = (*picture.notes, *_notes(faces, others, picture, options.filters))
+    about = achieved(judgements, plan.attacked, excess(of_picture, of_faces))
+    notes = (*picture.notes, *_notes(faces, others, picture, options.filters), *about)
     found = _Measured(*facts, faces, chosen, judgements, of_picture, of_faces, notes)
     report = _reported(found, plan, models, options, clock.seconds)
     return Protected(encoded, report, original.cpu(), after.cpu())

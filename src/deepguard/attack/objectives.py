@@ -97,11 +97,13 @@ class Balanced:
         content: float = -1.0,
         rest: float = 0.1,
         patience: int = 4,
+        turns: int = 1,
     ) -> None:
         self.parts = tuple(parts)
         self.content = content
         self.rest = rest
         self.patience = patience
+        self.turns = turns
         self.values: list[PerImage | None] = [None] * len(self.parts)
         """Each part's last value; None before it was first asked."""
         self.urgency = [1.0] * len(self.parts)
@@ -120,7 +122,7 @@ class Balanced:
         asked = [
             index
             for index in range(len(self.parts))
-            if not self.satisfied(index) or (self._calls + index) % self.patience == 0
+            if (self._calls + index) % (self.patience * self.turns if self.satisfied(index) else self.turns) == 0
         ]
         answers = in_parallel(
             [partial(slope, self.parts[index], images, Rng().manual_seed(seeds[index])) for index in asked]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Container, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -37,10 +37,12 @@ CONTEXT = 0.2
 CANVAS = 1_000_000
 """Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
 
+TURNS = 1
+
 TUNED = 4
 """Steps from one look at what a person sees to the next."""
 
-SETTLED = 4
+SETTLED = 3
 """Looks after the climb, on the picture at its own size."""
 
 
@@ -158,7 +160,7 @@ class Painter:
 
     def paint(self, rng: Rng, told: Callable[[int, Set[str]], None]) -> None:
         """Climb and write the protected pixels into the window; `told` hears each step and who still finds a face."""
-        ensemble = Balanced([part for _, part in self.parts])
+        ensemble = Balanced([part for _, part in self.parts], turns=TURNS)
         objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
         search = Search(self.recipe.strength, self.recipe.steps)
 
@@ -173,7 +175,7 @@ class Painter:
             told(step, loud)
             ended = search.ended(step, silent=not loud)
             if step % TUNED == 0:
-                self.ink.tune(change, search.target)
+                self.ink.tune(change, search.target, thorough=step == TUNED)
             return ended
 
         start = self._start(rng)
@@ -182,9 +184,9 @@ class Painter:
             climbed, start, budget, steps=self.recipe.steps, rng=rng, heed=heed, momentum=self.recipe.momentum
         )
         ink = self.ink.fitted(self.window.clone())
-        for _ in range(SETTLED):
-            ink.tune(change, search.target)
-        factor = least(lambda share: self._scores(ink.over(share * change)))
+        for look in range(SETTLED):
+            ink.tune(change, search.target, thorough=look == 0)
+        factor = least(lambda share, asked: self._scores(ink.over(share * change), asked))
         self.window.copy_(ink.over(factor * change))
 
     def _start(self, rng: Rng) -> Change:
@@ -195,14 +197,21 @@ class Painter:
         noise = torch.rand((1, self.ink.channels, *size), generator=rng).to(self.clean.device)
         return (2 * noise - 1) / 4
 
-    def _scores(self, window: Images) -> list[float]:
-        """Return each view's loudest score in shares of its detector's threshold, for each version that has to pass."""
+    def _scores(self, window: Images, asked: Container[int] | None) -> dict[int, float]:
+        """Return how loud each view is in shares of its detector's threshold, in each version that has to pass.
+
+        Views and versions are numbered together; those that are `asked`, None for all.
+        """
         images = _shrunk(window, self.scale)
         # the same draw for every candidate, or a lucky one would win
         versions = [images, *(chain(images, Rng().manual_seed(0)) for chain in ACCEPTED if self.posted is not None)]
-        tasks = [partial(part.loudest, version) for version in versions for _, part in self.parts]
-        thresholds = [part.detector.threshold for _, part in self.parts] * len(versions)
-        return [float(score) / level for score, level in zip(in_parallel(tasks), thresholds, strict=True)]
+        pairs = [(part, version) for version in versions for _, part in self.parts]
+        wanted = {index: pair for index, pair in enumerate(pairs) if asked is None or index in asked}
+        scores = in_parallel([partial(part.loudest, version) for part, version in wanted.values()])
+        return {
+            index: float(score) / part.detector.threshold
+            for (index, (part, _)), score in zip(wanted.items(), scores, strict=True)
+        }
 
 
 def _shrunk(images: Images, scale: float) -> Images:

@@ -42,7 +42,8 @@ ALMOST_ALL = 0.45
 class Plot:
     """A face's part of a window: what is seen of it, and how much may change on its account.
 
-    `smooth` and `busy` are shares, for the pixels of `place`, of its two `sizes` in levels of 255.
+    `smooth` and `busy` are shares, for the pixels of `place`, of its two `sizes` in levels of 255. `beyond` is by how
+    much the share of all ceilings but the skin's is larger than that of the face's SSIM alone.
     """
 
     look: Look
@@ -50,14 +51,15 @@ class Plot:
     smooth: Map
     busy: Map
     sizes: tuple[float, float] = (SMOOTH, BUSY)
+    beyond: float = 1.0
 
     def size(self) -> Map:
         """Return how much each pixel of `place` may change, in [0, 1]."""
         return (self.sizes[0] * self.smooth + self.sizes[1] * self.busy) / 255
 
-    def tuned(self, target: float, shares: tuple[float, float], most: float) -> Plot:
+    def tuned(self, target: float, pattern: float, distance: float) -> Plot:
         """Return the plot with sizes nearer to those of the target, where these shares of the ceilings are used."""
-        nearer = [min(most, max(1 / most, (target / max(share, 1e-6)) ** 0.9)) for share in shares]
+        nearer = [min(1.25, max(0.8, (target / max(share, 1e-6)) ** 0.9)) for share in (pattern, distance)]
         smooth, busy = (min(size * factor, LARGEST) for size, factor in zip(self.sizes, nearer, strict=True))
         return replace(self, sizes=(smooth, busy))
 
@@ -102,18 +104,29 @@ class Ink:
         return (self.clean + _fitted(change, self.clean) * self._size).clamp(0, 1)
 
     @torch.no_grad()
-    def tune(self, change: Change, target: float, most: float = 1.25) -> None:
+    def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
         """Bring each face's sizes nearer to those with which it uses the `target` share of its ceilings.
 
-        `most` is the largest factor by which a size changes.
+        LPIPS and the whole picture take the longest to measure: unless `thorough`, they are taken to be as far beyond
+        SSIM as they last were.
         """
         images = self.over(change)
-        whole = self.part * distance(self.clean, images, self.measures, PICTURE) if self.part > ALMOST_ALL else 0.0
-        used = [
-            (plot.look.pattern(images), max(whole, plot.look.distance(images, self.measures))) for plot in self.plots
-        ]
-        self.plots = [plot.tuned(target, shares, most) for plot, shares in zip(self.plots, used, strict=True)]
+        whole = self._whole(images) if thorough else 0.0
+        self.plots = [self._tuned(plot, images, target, whole, thorough=thorough) for plot in self.plots]
         self._size = self._sized()
+
+    def _tuned(self, plot: Plot, images: Images, target: float, whole: float, *, thorough: bool) -> Plot:
+        ssim = plot.look.distance(images, {name: each for name, each in self.measures.items() if name == "ssim"})
+        if thorough:
+            all_of_it = max(whole, plot.look.distance(images, self.measures))
+            plot = replace(plot, beyond=all_of_it / max(ssim, 1e-6))
+        return plot.tuned(target, plot.look.pattern(images), plot.beyond * ssim)
+
+    def _whole(self, images: Images) -> float:
+        """Return the share of the picture's ceilings that is used; 0 where the faces' are met long before."""
+        if self.part < ALMOST_ALL:
+            return 0.0
+        return self.part * distance(self.clean, images, self.measures, PICTURE)
 
     def fitted(self, window: Images) -> Ink:
         """Return the same ink on the same window at another size."""
@@ -154,7 +167,7 @@ class Flat:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""
         return (self.clean + _fitted(change, self.clean) * self.radius).clamp(0, 1)
 
-    def tune(self, change: Change, target: float, most: float = 1.25) -> None:
+    def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
         """Leave the size as it is: this budget knows no visibility."""
 
     def fitted(self, window: Images) -> Flat:

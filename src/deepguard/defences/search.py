@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Mapping
 
 STRONGEST = 4.0
 """Largest strength that may be asked for: four times the ceilings of visibility is plain to see."""
@@ -43,21 +42,20 @@ class Search:
         return silent and self.target <= FAINTEST * self.strength
 
 
-def least(scores: Callable[[float], Sequence[float]]) -> float:
+def least(scores: Callable[[float, Container[int] | None], Mapping[int, float]]) -> float:
     """Return the smallest factor found in [FAINTEST, 1] at which all stay silent that are silent at 1.
 
-    `scores` tells for a factor how loud each one is, in shares of its threshold. 1 where none is silent. By halving
-    the range: what is silent at a factor need not be so at every larger one, so this is a good factor rather than the
-    least of all.
+    `scores` tells for a factor how loud those that are asked are (None: all), by number, in shares of their thresholds.
+    Where none is silent the factor is 1. By halving the range: what is silent at a factor need not be so at every
+    larger one, so this is a good factor rather than the least of all.
     """
-    full = scores(1.0)
-    bounds = [max(MARGIN, score) if score < 1 else math.inf for score in full]
-    if min(full) >= 1:
+    bounds = {index: max(MARGIN, score) for index, score in scores(1.0, None).items() if score < 1}
+    if not bounds:
         return 1.0
     low, high = FAINTEST, 1.0
     for _ in range(ROUNDS):
         middle = (low + high) / 2
-        if all(score <= bound for score, bound in zip(scores(middle), bounds, strict=True)):
+        if all(score <= bounds[index] for index, score in scores(middle, bounds).items()):
             high = middle
         else:
             low = middle

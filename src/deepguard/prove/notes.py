@@ -1,0 +1,36 @@
+"""What a user should know of a protected photo, in one sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from deepguard.prove.verify import Judgement
+from deepguard.types import Note
+
+CLEAN = 1.05
+"""Share of the ceilings of visibility up to which a change counts as hardly seen: encoding adds a little."""
+
+
+def achieved(judgements: Sequence[Judgement], attacked: Collection[str], excess: float) -> Iterator[Note]:
+    """Tell what was not achieved against the detectors that were attacked, measured on the delivered file.
+
+    `excess` is the worst share of a ceiling of visibility that is used.
+    """
+    blind = [each.detector for each in judgements if each.detector in attacked and not any(each.before)]
+    if blind:
+        names = ", ".join(blind)
+        text = f"detectors that see none of these faces even before: {names}; was this photo protected already?"
+        yield Note("unseen_before", text, len(blind))
+    finding = [each.detector for each in judgements if each.detector in attacked and any(each.after["delivered"].found)]
+    if finding:
+        names = ", ".join(finding)
+        text = (
+            f"this one cannot be hidden cleanly: {names} still {'find' if len(finding) > 1 else 'finds'} a face, and "
+            "hiding it would take a change that everyone sees; --preset strong or a larger --strength goes further"
+        )
+        yield Note("not_clean", text, len(finding))
+    if excess > CLEAN:
+        text = (
+            f"the change may be seen: it is {excess:.1f} times what is hardly seen; a smaller --strength is fainter"
+        )
+        yield Note("visible", text)
