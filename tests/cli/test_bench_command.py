@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ import pytest
 from tests.cli.conftest import Photo, Run, files_in, one_sentence, portrait
 
 from deepguard import api
+from deepguard.cli.bench import JSON, LINES
+from deepguard.cli.bench import PAGE as MARKDOWN
 from deepguard.prove.board.markdown import markdown
 from deepguard.prove.board.records import board_of
 
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "measure-protection.md"
 GREY = np.full((64, 64, 3), 128, np.uint8)
 
 
@@ -137,6 +141,7 @@ def test_nothing_to_measure_is_one_sentence(deepguard: Run, tmp_path: Path, out:
         (("--presets", "balancd"), "did you mean balanced?"),
         (("--defences", "facepoisn"), "did you mean facepoison?"),
         (("--chains", "instagran"), "did you mean instagram?"),
+        (("--defences", "facepoison,facepoison-paper"), "none of the detectors that facepoison-paper attacks is here"),
         (("--leave-one-out", "1"), "one detector alone cannot be left out"),
     ],
 )
@@ -167,3 +172,17 @@ def test_ctrl_c_leaves_a_board_of_what_was_done(home: Path, photo: Photo, out: P
     assert not body["complete"]
     assert ([each["name"] for each in body["left_out"]], body["photos"]) == (["photos/a.png"], [])
     assert "The run was stopped before its end" in (out / "board.md").read_text(encoding="utf-8")
+
+
+def test_the_example_of_the_page_draws_the_tables_again(
+    deepguard: Run, photo: Photo, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deepguard(*words(photo("none.png", GREY), tmp_path / "board"))
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, str(PAGE), "exec"), {})
+    assert capsys.readouterr().out.rstrip() == (tmp_path / "board" / "board.md").read_text(encoding="utf-8").rstrip()
+
+
+def test_the_page_names_every_file_that_comes_out() -> None:
+    assert set(re.findall(r"`(board\.\w+)`", PAGE.read_text(encoding="utf-8"))) == {LINES, JSON, MARKDOWN}

@@ -27,6 +27,7 @@ from deepguard.errors import DeepguardError, ImageTooLarge, InputError, NoFace, 
 from deepguard.media.files import check_writable, pictures_below, write
 from deepguard.media.picture import Picture
 from deepguard.media.read import read_picture
+from deepguard.models.anchors import AnchorDetector
 from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
 from deepguard.prove.board.journal import Journal
 from deepguard.prove.board.markdown import markdown
@@ -113,10 +114,7 @@ def protect(
     check_writable(out / JSON)
     settings = Settings.from_environment()
     models = api.load_models(Shelf(settings.models, offline=True), api.device_named(device))
-    for order in _orders(wish):
-        api.check_loaded(models, _options(order, wish.seed))
-    if wish.leave_one_out and len(models.detectors) == 1:
-        raise OptionError("one detector alone cannot be left out; run: deepguard models pull")
+    _check_loaded(wish, models)
     raise SystemExit(Rounds(wish, photos, models, out).run())
 
 
@@ -253,6 +251,24 @@ def _options(order: Order, seed: int) -> api.Options:
     return api.Options(preset=order.preset, defence=order.defence, detectors=order.detectors, seed=seed)
 
 
+def _check_loaded(wish: Wish, models: api.Models) -> None:
+    """Raise now what every photo would fail with, and what would leave a control empty."""
+    for order in _orders(wish):
+        if order.defence != PAPER:
+            api.check_loaded(models, _options(order, wish.seed))
+    if PAPER in wish.defences and not _tapped(models):
+        names = "the detectors that facepoison-paper attacks"
+        raise OptionError(f"none of {names} is here; run: deepguard models pull, or give --defences facepoison")
+    if wish.leave_one_out and len(models.detectors) == 1:
+        raise OptionError("one detector alone cannot be left out; run: deepguard models pull")
+
+
+def _tapped(models: api.Models) -> tuple[str, ...]:
+    """Return the detectors whose inner features the published recipe attacks."""
+    sources = {name: each for name, each in models.detectors.items() if isinstance(each, AnchorDetector)}
+    return tuple(name for name, each in sources.items() if each.taps is not None)
+
+
 def _bench(wish: Wish, models: api.Models) -> Bench:
     def make(picture: Picture, order: Order, watch: Watch) -> api.Protected:
         return api.protect(picture, models, _options(order, wish.seed), watch=watch)
@@ -260,7 +276,7 @@ def _bench(wish: Wish, models: api.Models) -> Bench:
     return Bench(
         protect=make,
         detectors=models.detectors,
-        tapped=tuple(name for name, each in models.detectors.items() if getattr(each, "taps", None) is not None),
+        tapped=_tapped(models),
         measures=models.measures,
         device=models.device,
         defences=wish.defences,
