@@ -86,8 +86,8 @@ class Balanced:
     Each part's gradient is brought to unit length before the sum (LEAT, Shim & Yoon 2023: otherwise the model with
     the largest gradient wins). A part counts more with each call that leaves its value under `content`, and less with
     each that does not, within `rest` and its inverse: all of them must fall, so the last to fall lead (multiplicative
-    weights, Freund and Schapire 1997). A content part is asked only in one of `patience` calls, so that time goes
-    where it helps.
+    weights, Freund and Schapire 1997). Each part is asked in one of `turns` calls, in rotation, and a content one
+    in as many times `patience`, so that time goes where it helps.
     """
 
     def __init__(

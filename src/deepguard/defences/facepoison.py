@@ -37,7 +37,8 @@ CONTEXT = 0.2
 CANVAS = 1_000_000
 """Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
 
-TURNS = 1
+TURNS = 3
+"""Steps after which every view was asked once: three times the steps hide more than one with all views at once."""
 
 TUNED = 4
 """Steps from one look at what a person sees to the next."""

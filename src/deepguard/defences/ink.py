@@ -23,9 +23,12 @@ Map = Float[Tensor, "1 1 h w"]
 CALM = 3.0
 """Levels of local detail, of 255, below which a place is smooth: a change shows there, on a wall as on a cheek."""
 
-USUAL, POWER, LEAST, MOST = 2.5, 0.8, 0.8, 8.0
+USUAL, POWER, LEAST, MOST = 2.5, 0.8, 0.8, 4.0
 """Elsewhere the change grows with local detail, in shares of `USUAL` levels, to the power of `POWER`, within `LEAST`
 and `MOST` (contrast masking; docs/research/protect.md)."""
+
+LONE = 0.8
+"""Most that a place's own detail counts, in shares of the detail around it: a lone edge hides nothing."""
 
 SMOOTH, BUSY = 2.0, 2.9
 """Levels of 255 of the change in smooth and in other places at the start; each face's own controllers go on
@@ -178,8 +181,7 @@ class Flat:
 def _detail(clean: Images) -> Map:
     bright = luma(clean)
     detail = (bright - blurred(bright, 2)).abs()
-    # a lone edge hides nothing: detail counts only where there is more of it around
-    return 255 * torch.minimum(blurred(detail, 2), 1.5 * blurred(detail, 8))
+    return 255 * torch.minimum(blurred(detail, 2), LONE * blurred(detail, 8))
 
 
 def _boxes(region: Region, images: Images) -> list[Box]:
