@@ -8,6 +8,7 @@ from torch import Tensor
 
 from deepguard.attack.budgets import Linf
 from deepguard.attack.climb import momentum_ascent
+from deepguard.attack.objectives import Balanced, slope
 
 
 def forever(step: int, value: Tensor) -> bool:
@@ -44,6 +45,52 @@ def test_the_optimum_is_reached_from_the_worst_place_and_from_outside(
     for start in (-weights.sign() * budget.radius, torch.full_like(weights, 5.0)):
         change = momentum_ascent(plane(weights), start, budget, steps=60, rng=rng, heed=forever)
         torch.testing.assert_close(change, weights.sign() * budget.radius)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_parts_that_take_turns_are_climbed_to_the_optimum_of_all_of_them(
+    weights: Tensor, budget: Linf, rng: torch.Generator, turns: int
+) -> None:
+    # three parts that pull at columns of their own, with gradients of very different lengths
+    columns = torch.arange(7)
+    pulls = [scale * weights * (columns % 3 == own) for own, scale in ((0, 1e-3), (1, 1.0), (2, 1e3))]
+    parts = [lambda images, rng, pull=pull: (pull * images).sum(dim=(1, 2, 3)) - 1e9 for pull in pulls]
+    ensemble = Balanced(parts, turns=turns)
+
+    def climbed(change: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        return slope(ensemble, change, rng)
+
+    start = torch.zeros_like(weights)
+    change = momentum_ascent(climbed, start, budget, steps=20, rng=rng, heed=forever, momentum=0.75)
+    torch.testing.assert_close(change, weights.sign() * budget.radius)
+
+
+def test_the_change_that_is_returned_is_the_last_and_not_the_luckiest(budget: Linf, rng: torch.Generator) -> None:
+    values = iter([5.0, 9.0, 1.0, 2.0])
+    looked: list[Tensor] = []
+
+    def lucky(change: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        return torch.tensor([next(values)]), torch.randn(1, 3, 5, 7, generator=rng)
+
+    def heed(step: int, change: Tensor) -> bool:
+        looked.append(change)
+        return False
+
+    change = momentum_ascent(lucky, torch.zeros(1, 3, 5, 7), budget, steps=4, rng=rng, heed=heed)
+    assert change is looked[-1]
+    assert not any(torch.equal(change, earlier) for earlier in looked[:-1])
+
+
+def test_a_gradients_length_does_not_matter(weights: Tensor, budget: Linf) -> None:
+    def climbed(factor: float) -> Tensor:
+        drawn = torch.Generator().manual_seed(3)
+
+        def turned(change: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+            return plane(factor * (weights + torch.randn(weights.shape, generator=drawn)))(change, rng)
+
+        return momentum_ascent(turned, torch.zeros_like(weights), budget, steps=5, rng=drawn, heed=forever)
+
+    torch.testing.assert_close(climbed(1e-9), climbed(1e9))
 
 
 def test_a_curved_function_is_climbed_to_the_allowed_place_nearest_to_its_peak(rng: torch.Generator) -> None:

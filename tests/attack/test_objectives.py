@@ -211,3 +211,48 @@ def test_balanced_parts_draw_chance_of_their_own(images: Tensor) -> None:
     assert not torch.equal(first, second)
     balanced.slope(images, rng)
     assert not torch.equal(first, balanced.values[0])
+
+
+@pytest.mark.parametrize(("parts", "turns"), [(5, 2), (4, 3), (2, 3), (1, 4)])
+def test_each_part_is_asked_once_in_as_many_calls_as_there_are_turns(images: Tensor, parts: int, turns: int) -> None:
+    lines = [Line(torch.ones(images.shape[1:]), level=-5.0) for _ in range(parts)]
+    balanced = Balanced(lines, turns=turns)
+    asked = []
+    for _ in range(3 * turns):
+        before = [len(line.asked) for line in lines]
+        balanced.slope(images, seeded())
+        asked.append([len(line.asked) - old for line, old in zip(lines, before, strict=True)])
+    for at in range(2 * turns + 1):
+        assert [sum(each) for each in zip(*asked[at : at + turns], strict=True)] == [1] * parts
+    # the work is spread: no call asks more than its share
+    assert max(sum(each) for each in asked) <= -(-parts // turns)
+
+
+def test_in_turns_a_satisfied_part_is_asked_once_in_turns_times_patience(images: Tensor) -> None:
+    weights = torch.ones(images.shape[1:])
+    lines = [Line(weights, level=0.0), Line(weights, level=-5.0), Line(weights, level=0.0)]
+    balanced = Balanced(lines, patience=4, turns=2)
+    for _ in range(2 + 8 * 5):
+        balanced.slope(images, seeded())
+    assert [len(line.asked) for line in lines] == [6, 21, 6]
+
+
+def test_a_part_whose_turn_has_not_come_is_neither_satisfied_nor_part_of_the_value(images: Tensor) -> None:
+    weights = torch.ones(images.shape[1:])
+    balanced = Balanced([Line(weights, level=0.5), Line(weights, level=0.25)], turns=2)
+    value, gradient = balanced.slope(images, seeded())
+    assert (value == 0.5).all()
+    assert not balanced.satisfied(1)
+    assert balanced.values[1] is None
+    value, _ = balanced.slope(images, seeded())
+    assert (value == 0.75).all()
+    assert balanced.satisfied(1)
+    assert gradient.flatten(1).norm(dim=1).tolist() == pytest.approx([1, 1])
+
+
+def test_a_call_in_which_nobody_is_asked_has_no_slope(images: Tensor) -> None:
+    balanced = Balanced([Line(torch.ones(images.shape[1:]), level=0.0)], patience=2)
+    balanced.slope(images, seeded())
+    value, gradient = balanced.slope(images, seeded())
+    assert (value == 0).all()
+    assert (gradient == 0).all()
