@@ -15,7 +15,7 @@ ACTIVE = {"queued", "running", "cancelling"}
 FAR = 0.45
 """Share of the whole from which on some programs have usually lost the face."""
 PAUSE = 0.1
-QUICK = ({"steps": 6}, {"steps": 4, "epsilon": 0.02}, {"steps": 4, "filters": {"warmth": 0.4}})
+QUICK = ({"steps": 6}, {"steps": 4, "strength": 0.5}, {"steps": 4, "filters": {"warmth": 0.4}})
 """Options of further jobs, so that the archive has something to show."""
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from deepguard.cli.progress import Display, duration
 from deepguard.cli.tables import show, summary
 from deepguard.defences.presets import NINE
+from deepguard.measures.ceilings import FACE, PICTURE
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.types import Box, Face, Note, Progress
@@ -24,7 +25,7 @@ def judged(detector: str, **seen: bool) -> Judgement:
     return Judgement(detector, (True,), {name: SEEN if seen.get(name) else HIDDEN for name in VERSIONS})
 
 
-def report(*judgements: Judgement, attacked: Mapping[str, bool] | None = None) -> Report:
+def report(*judgements: Judgement, attacked: Mapping[str, bool] | None = None, notes: tuple[Note, ...] = ()) -> Report:
     file = FileFacts("photo.jpg", "JPEG", "0" * 64, 1, 100, 100)
     models = tuple(ModelFacts(each.detector, (attacked or {}).get(each.detector, True), {}) for each in judgements)
     return Report(
@@ -45,8 +46,8 @@ def report(*judgements: Judgement, attacked: Mapping[str, bool] | None = None) -
         models=models,
         missing=("dlib",),
         picture_quality=Quality(0.99, 44.4, None),
-        face_quality=(Quality(0.9, None, 0.1),),
-        notes=(Note("odd", "a note on [red]this[/red] photo"),),
+        face_quality=(Quality(0.9, None, 0.1, 1.25, 0.3),),
+        notes=(Note("odd", "a note on [red]this[/red] photo"), *notes),
     )
 
 
@@ -104,6 +105,24 @@ def test_sentences_stay_on_one_line_where_a_program_reads_them_and_notes_are_pri
     lines = printed(report(judged("a")), width=40)
     assert any(line.startswith("This raises the cost of misuse;") and line.endswith("find the face.") for line in lines)
     assert "a note on [red]this[/red] photo" in lines
+
+
+def test_the_skin_of_each_face_stands_beside_its_likeness_with_what_is_hardly_noticed() -> None:
+    lines = printed(report(judged("a")))
+    (head,) = [line for line in lines if "SSIM" in line and "tint" in line and "pattern" in line and ":" not in line]
+    (face,) = [line for line in lines if line.startswith("face 1")]
+    assert head.split() == ["SSIM", "PSNR", "LPIPS", "pattern", "tint"]
+    assert face.split()[-2:] == ["1.25", "0.30"]
+    (sentence,) = [line for line in lines if line.startswith("Hardly noticed")]
+    for ceiling in (PICTURE.ssim, PICTURE.lpips, FACE.ssim, FACE.lpips, FACE.marbling, FACE.chroma):
+        assert f" {ceiling:g}" in sentence
+
+
+def test_that_a_photo_cannot_be_hidden_cleanly_follows_the_first_sentence() -> None:
+    note = Note("not_clean", "this one cannot be hidden cleanly: some detectors still find a face")
+    lines = printed(report(judged("a", delivered=True), notes=(note,)))
+    assert lines[:2] == ["The detector still finds the face.", note.text]
+    assert lines.count(note.text) == 1
 
 
 def test_what_was_not_measured_is_not_a_figure() -> None:

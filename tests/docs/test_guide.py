@@ -17,10 +17,13 @@ TEXTS = {language: (GUIDE / f"{language}.md").read_text(encoding="utf-8") for la
 MOST_BYTES = 1_200_000
 # what browsers say, and what is in bold for its weight
 UNSAID = {
-    "ko": {"안전을 보장하지는 않아요.", "그대로 둬요", "받는 파일을 다시 읽어서", "손잡이", "홈 화면에 추가", "100%"},
+    "ko": {"안전을 보장하지는 않아요.", "그대로 둬요", "받는 파일을 다시 읽어서", "손잡이", "홈 화면에 추가", "100%",
+        "깨끗하게 숨길 수 없다",
+    },
     "en": {
         "It does not make a photo safe.", "as it is", "the very file that you download", "handle", "Add to Home screen",
         "Add to Home Screen", "draw a face", "delete", "100%",
+        "cannot be hidden cleanly",
     },
 }  # fmt: skip
 

@@ -13,6 +13,9 @@ from tests.e2e.choosing import BOTH, EN, bring, choose, face, file, open_part, s
 from tests.e2e.chromium import Windows, opened, ready
 from tests.e2e.stage import LEFT, RIGHT, Guest, Stage, really_found, seen
 
+from deepguard.defences.facepoison_paper import FacePoisonPaper
+from deepguard.defences.presets import PRESETS
+from deepguard.defences.roles import defaults_of
 from deepguard.filters.photo import Filters, matrix
 from deepguard.service.web.words import Words
 
@@ -198,6 +201,50 @@ def test_expert_settings_reach_the_job_and_what_is_left_alone_is_not_sent(stage:
     start(page)
     expected = {"preset": "strong", "detectors": ["mtcnn"], "steps": 7, "through": "instagram"}
     assert options(stage, guest) == expected
+
+
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_every_preset_is_a_card_and_the_first_is_chosen(
+    stage: Stage, windows: Windows, language: str, width: int
+) -> None:
+    guest, say = stage.guest(), Words(language)
+    page = opened(windows.open(stage.address, guest, language=language, width=width))
+    with stage.finding(really_found()):
+        choose(page)
+        expect(face(page, 1, say=say)).to_be_visible()
+    cards = page.locator("label.card")
+    expect(cards).to_have_count(len(PRESETS))
+    for card, name in zip(cards.all(), PRESETS, strict=True):
+        expect(card).to_contain_text(say(f"preset.{name}"))
+        expect(card).to_contain_text(say(f"preset.{name}.summary"))
+        expect(card.locator("[data-preset]")).not_to_be_empty()
+    expect(page.get_by_role("radio", name=say("preset.balanced"))).to_be_checked()
+    page.get_by_role("radio", name=say("preset.patient")).check()
+    start(page, say)
+    assert options(stage, guest) == {"preset": "patient"}
+
+
+def test_another_defence_has_its_own_options_and_lets_go_of_the_others(stage: Stage, windows: Windows) -> None:
+    guest = stage.guest()
+    page = opened(windows.open(stage.address, guest))
+    with stage.finding(really_found()):
+        choose(page)
+        expect(face(page, 1)).to_be_visible()
+    part = open_part(page, EN("protect.expert"))
+    strength = part.get_by_role("spinbutton", name=EN("option.strength"))
+    masks = part.get_by_role("spinbutton", name=EN("option.masks"))
+    expect(strength).to_have_value("1")
+    expect(masks).to_be_hidden()
+    strength.fill("5")
+    expect(part.get_by_role("alert").filter(has_text="4")).to_be_visible()
+    part.get_by_label(EN("option.defence")).select_option("facepoison-paper")
+    expect(strength).to_be_hidden()
+    expect(masks).to_have_value(str(defaults_of(FacePoisonPaper)["masks"]))
+    part.get_by_role("spinbutton", name=EN("option.steps")).fill("4")
+    masks.fill("3")
+    start(page)
+    wanted = {"preset": "balanced", "defence": "facepoison-paper", "steps": 4, "extra": {"masks": 3}}
+    assert options(stage, guest) == wanted
 
 
 def test_a_number_that_does_not_fit_is_said_at_its_field_before_anything_is_sent(

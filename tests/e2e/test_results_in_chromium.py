@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -13,6 +14,8 @@ from tests.e2e.choosing import BOTH, EN
 from tests.e2e.chromium import Windows, opened
 from tests.e2e.stage import Guest, Stage
 
+from deepguard.measures.ceilings import FACE, PICTURE
+from deepguard.service.kinds.roles import Done
 from deepguard.service.web.words import Words
 
 
@@ -30,6 +33,13 @@ def report(stage: Stage) -> dict[str, Any]:
     """The log of the stage's results."""
     found: dict[str, Any] = json.loads(next(each.data for each in stage.protected.made if each.name == "log"))
     return found
+
+
+def logged(stage: Stage, **facts: Any) -> Done:
+    """The stage's results with another log."""
+    log = json.dumps({**report(stage), **facts}).encode()
+    made = (dataclasses.replace(each, data=log) if each.name == "log" else each for each in stage.protected.made)
+    return dataclasses.replace(stage.protected, made=tuple(made))
 
 
 @pytest.mark.parametrize(("language", "width"), BOTH)
@@ -128,9 +138,9 @@ def test_a_stronger_try_is_a_job_with_the_same_options_and_a_larger_change(stage
     redo.click()
     page.wait_for_url(re.compile(f"/jobs/(?!{job_id})"))
     [old, new] = stage.rows(guest)
-    own = report(stage)["options"]["epsilon"]
+    assert report(stage)["options"]["strength"] == 1
     assert new.upload_id == old.upload_id
-    assert new.options == {**old.options, "epsilon": pytest.approx(1.5 * own)}
+    assert new.options == {**old.options, "strength": 1.4}
     page.go_back()
     expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.done"))
 
@@ -147,6 +157,91 @@ def test_where_most_still_find_the_face_a_press_leads_to_the_stronger_try(stage:
     expect(strength).to_be_focused()
     expect(strength).to_have_value("3")
     expect(page.get_by_role("button", name=EN("result.strength.go"))).to_be_enabled()
+
+
+def test_no_stronger_try_is_offered_than_the_service_takes(stage: Stage, windows: Windows) -> None:
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    stage.finish(job_id, logged(stage, options={**report(stage)["options"], "strength": 3.5}))
+    page = opened(windows.open(stage.address, guest), f"/jobs/{job_id}")
+    strength = page.get_by_role("slider", name=EN("result.strength.label"))
+    redo = page.get_by_role("button", name=EN("result.strength.go"))
+    strength.press("End")
+    expect(page.get_by_text(EN("result.strength.value", now=3.5, next=4))).to_be_visible()
+    redo.click()
+    page.wait_for_url(re.compile(f"/jobs/(?!{job_id})"))
+    again = stage.rows(guest)[1]
+    assert again.options["strength"] == 4
+    stage.finish(again.id, logged(stage, options={**report(stage)["options"], "strength": 4.0}))
+    expect(page.get_by_role("heading", level=1)).to_have_text(EN("job.done"))
+    strength.press("ArrowRight")
+    expect(page.get_by_text(EN("result.strength.most", now=4))).to_be_visible()
+    expect(redo).to_be_disabled()
+    strength.press("Home")
+    expect(page.get_by_text(EN("result.strength.value", now=4, next=2))).to_be_visible()
+    expect(redo).to_be_enabled()
+
+
+def test_a_result_of_before_there_was_a_strength_opens_without_one_and_is_redone_with_todays_options(
+    stage: Stage, windows: Windows
+) -> None:
+    guest = stage.guest()
+    job_id = stage.job(guest, options={"preset": "balanced", "steps": 3, "epsilon": 0.03, "minimal": True})
+    older = {"epsilon": 8 / 255, "steps": 50, "reach": 0.45, "minimal": False}
+    whole = {name: report(stage)["picture_quality"][name] for name in ("ssim", "psnr", "lpips")}
+    stage.finish(job_id, logged(stage, options=older, picture_quality=whole), marbling=None, chroma=None)
+    page = opened(windows.open(stage.address, guest), f"/jobs/{job_id}")
+    expect(page.locator(".compare-frame.here")).to_be_visible()
+    page.locator("summary", has_text=EN("result.figures")).click()
+    expect(page.get_by_text(EN("figure.ssim"))).to_be_visible()
+    for absent in ("result.figure.strength", "figure.marbling", "figure.chroma"):
+        expect(page.get_by_role("rowheader", name=EN(absent))).to_have_count(0)
+    expect(page.get_by_role("slider", name=EN("result.strength.label"))).to_have_count(0)
+    expect(page.get_by_role("button", name=EN("result.strength.more"))).to_have_count(0)
+    page.get_by_role("link", name=EN("result.other")).click()
+    page.get_by_role("button", name=EN("start.send"), exact=True).click()
+    page.wait_for_url(re.compile(f"/jobs/(?!{job_id})"))
+    assert stage.rows(guest)[1].options == {"preset": "balanced", "steps": 3}
+
+
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_the_figures_say_up_to_where_people_hardly_notice(
+    stage: Stage, windows: Windows, language: str, width: int
+) -> None:
+    say = Words(language)
+    page, _, _ = of(stage, windows, language=language, width=width)
+    page.locator("summary", has_text=say("result.figures")).click()
+    ceilings = {
+        "figure.ssim": FACE.ssim, "figure.marbling": FACE.marbling, "figure.chroma": FACE.chroma,
+        "result.figure.picture.ssim": PICTURE.ssim,
+    }  # fmt: skip
+    for key, ceiling in ceilings.items():
+        row = page.get_by_role("row").filter(has_text=say(key))
+        expect(row).to_be_visible()
+        expect(row.get_by_role("rowheader")).to_contain_text(f"{ceiling:g}")
+    assert f"{FACE.lpips:g}" in say("result.explain.lpips")
+    assert f"{PICTURE.lpips:g}" in say("result.explain.picture.lpips")
+    marbling = stage.protected.summary["marbling"]
+    expect(page.get_by_role("row").filter(has_text=say("figure.marbling"))).to_contain_text(f"{marbling:.2g}"[:3])
+    expect(page.get_by_role("row").filter(has_text=say("result.figure.strength"))).to_be_visible()
+
+
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_a_photo_that_cannot_be_hidden_cleanly_says_so_beside_the_result(
+    stage: Stage, windows: Windows, language: str, width: int
+) -> None:
+    say = Words(language)
+    guest = stage.guest()
+    job_id = stage.job(guest)
+    codes = {"not_clean": 2, "visible": 0, "unseen_before": 3}
+    notes = [{"code": code, "text": "what the library says", "count": count} for code, count in codes.items()]
+    stage.finish(job_id, notes=notes, found_before=9, found_after=2)
+    page = opened(windows.open(stage.address, guest, language=language, width=width), f"/jobs/{job_id}")
+    expect(page.locator(".notice.warn")).to_have_text(say("note.not_clean", count=2))
+    expect(page.locator(".result-note")).to_have_text([say("note.visible"), say("note.unseen_before", count=3)])
+    expect(page.locator("main")).not_to_contain_text("what the library says")
+    page.get_by_role("button", name=say("result.strength.more")).click()
+    expect(page.get_by_role("slider", name=say("result.strength.label"))).to_be_focused()
 
 
 def test_other_settings_begin_with_those_of_the_job(stage: Stage, windows: Windows) -> None:

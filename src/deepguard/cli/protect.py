@@ -10,7 +10,7 @@ import click
 
 from deepguard import api
 from deepguard.cli.batch import Batch, Work
-from deepguard.cli.values import Drawn, Names, Numbers, Setting, Share
+from deepguard.cli.values import Drawn, Names, Numbers, Setting
 from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
@@ -53,12 +53,11 @@ def _examples() -> str:
 @click.option("--preset", default="balanced", show_default=True, help="A named set of options.")
 @click.option("--defence", help="The recipe; otherwise the preset's.")
 @click.option("--detectors", type=Names(), help="Detectors to hide from; the others at hand only judge.")
-@click.option("--epsilon", type=Share(), help="Most that a pixel may change, such as 8/255.")
+@click.option("--strength", type=float, help="Most that is used of what the eye forgives, to 4; 1 is hardly seen.")
 @click.option("--steps", type=click.IntRange(1, 10_000), help="Steps of the climb.")
 @click.option("--through", metavar="CHAIN|none", help="What posting does to the photo that the change must survive.")
 @click.option("--faces", type=Numbers(least=1), help="Which faces, counted from 1, left to right.")
 @click.option("--box", type=Drawn(), help="A face that you draw yourself, in pixels.")
-@click.option("--minimal", is_flag=True, help="Shrink to the faintest change that still hides from all.")
 @click.option("--set", "extra", type=Setting(), multiple=True, help="A further option of the defence; repeatable.")
 @click.option("--brightness", type=float, default=0, help="Before protection: -1 darker to 1 brighter.")
 @click.option("--contrast", type=float, default=0, help="Before protection: -1 flatter to 1 harder.")

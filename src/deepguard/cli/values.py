@@ -10,19 +10,6 @@ import click
 from deepguard.types import Box
 
 
-class Share(click.ParamType[float]):
-    """A number such as 0.03 or 8/255."""
-
-    name = "NUMBER"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the number."""
-        try:
-            return float(Fraction(str(value)))
-        except (ValueError, ZeroDivisionError, OverflowError):
-            self.fail(f"{value!r} is not a number such as 8/255 or 0.03", param, ctx)
-
-
 class Numbers(click.ParamType[tuple[int, ...]]):
     """Whole numbers with commas between them, such as 1,3."""
 

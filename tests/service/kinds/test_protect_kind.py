@@ -21,7 +21,7 @@ from tests.media.files_of import file_of
 from deepguard import api
 from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
-from deepguard.defences.roles import options_of
+from deepguard.defences.roles import Recipe, defaults_of, defences, options_of
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.filters.photo import Filters
 from deepguard.media.metadata import digital_source_type
@@ -56,6 +56,11 @@ def face(astronaut: torch.Tensor) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(pixels))
 
 
+def recipe_of(defence: str) -> Recipe:
+    """The class of a defence that needs no weights."""
+    return defences.create(defence, Shelf(Path()), CPU)
+
+
 def worked(
     folder: Path,
     shelf: Shelf,
@@ -88,8 +93,11 @@ def test_the_schema_offers_what_the_registries_hold(ability: Ability) -> None:
     assert options["preset"]["enum"] == list(PRESETS)
     assert options["detectors"]["items"]["enum"] == list(detectors.names())
     assert options["through"]["enum"] == ["any", "none", *POSTINGS]
-    asked_of_the_defence = set(options["extra"]["properties"]) | {"epsilon", "steps", "minimal"}
-    assert asked_of_the_defence == set(options_of(FacePoison))
+    asked_of_a_defence = {**options["extra"]["properties"], "strength": options["strength"], "steps": options["steps"]}
+    assert set(asked_of_a_defence) == {each for name in defences.names() for each in options_of(recipe_of(name))}
+    for name in defences.names():
+        defaults = {each: schema["x-defaults"].get(name) for each, schema in asked_of_a_defence.items()}
+        assert {each: value for each, value in defaults.items() if value is not None} == defaults_of(recipe_of(name))
     assert all(option["description"] for option in options.values())
     assert all("default" in option for option in options["extra"]["properties"].values())
 
@@ -97,8 +105,8 @@ def test_the_schema_offers_what_the_registries_hold(ability: Ability) -> None:
 def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(ability: Ability) -> None:
     assert [each["name"] for each in ability.presets] == list(PRESETS)
     strong = next(each for each in ability.presets if each["name"] == "strong")
-    assert strong["options"]["epsilon"] == pytest.approx(12 / 255)
-    assert strong["options"]["extra"]["reach"] == pytest.approx(0.45)
+    assert strong["options"]["strength"] == PRESETS["strong"].options["strength"] > 1
+    assert strong["options"]["extra"]["reach"] == defaults_of(FacePoison)["reach"]
     assert set(ability.seconds) == {"", *PRESETS}
     assert ability.results == ("picture", "view", "before", "comparison", "heatmap", "thumbnail", "log")
 
@@ -108,7 +116,9 @@ def test_the_first_guess_is_one_for_the_detectors_that_are_here(ability: Ability
     share = 0.2 + 0.8 / 9
     assert ability.seconds["balanced"] == pytest.approx((33.0 * share, 2.7 * share))
     assert ability.still == pytest.approx(0.2 / share)
-    assert ability.grows == {"steps": {"balanced": 50, "strong": 70, "small-faces": 50}, "detectors": {"": 1}}
+    usual = defaults_of(FacePoison)["steps"]
+    steps = {name: preset.options.get("steps", usual) for name, preset in PRESETS.items()}
+    assert ability.grows == {"steps": steps, "detectors": {"": 1}}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +126,8 @@ def test_the_first_guess_is_one_for_the_detectors_that_are_here(ability: Ability
     [
         {},
         {"preset": "strong", "faces": [1, 2], "seed": 7},
-        {"steps": 500, "epsilon": 0.2, "minimal": True, "extra": {"reach": 0.5, "cells": 64}},
+        {"steps": 500, "strength": 4, "extra": {"reach": 0.5, "cells": 64}},
+        {"strength": 0.05},
         {"box": {"x": 1, "y": 2.5, "width": 10, "height": 20}},
         {"filters": {"brightness": -1, "contrast": 1, "saturation": 0.5, "warmth": -0.5, "sharpen": 1}},
         {"filters": {"blur_others": True}},
@@ -134,8 +145,11 @@ def test_what_makes_sense_is_allowed(checker: Callable[[Any], bool], options: di
         {"steps": 501},
         {"steps": 2.5},
         {"steps": "5"},
-        {"epsilon": 0},
-        {"epsilon": 0.21},
+        {"strength": 0},
+        {"strength": 4.01},
+        {"strength": "1"},
+        {"epsilon": 0.03},
+        {"minimal": True},
         {"preset": "weak"},
         {"detectors": []},
         {"detectors": ["nobody"]},
@@ -149,7 +163,6 @@ def test_what_makes_sense_is_allowed(checker: Callable[[Any], bool], options: di
         {"extra": {"surrogates": 1}},
         {"seed": -1},
         {"seed": 2**64},
-        {"minimal": 1},
         {"filters": {"brightness": 1.01}},
         {"filters": {"sharpen": -0.1}},
         {"filters": {"blur_others": 1}},
@@ -165,12 +178,11 @@ def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
         "preset": "strong",
         "defence": "facepoison",
         "detectors": ["mtcnn"],
-        "epsilon": 0.1,
+        "strength": 0.7,
         "steps": 5.0,
         "through": "half",
         "faces": [2.0, 1],
         "box": {"x": 1, "y": 2, "width": 30, "height": 40},
-        "minimal": True,
         "extra": {"cells": 64.0, "reach": 1},
         "seed": 3.0,
         "filters": {"warmth": -1, "blur_others": True},
@@ -178,7 +190,7 @@ def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
     box = Box(1, 2, 31, 42)
     extra = {"cells": 64, "reach": 1}
     filters = Filters(warmth=-1, blur_others=True)
-    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.1, 5, "half", (2, 1), box, True, extra, 3, filters)
+    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.7, 5, "half", (2, 1), box, extra, 3, filters)
     found = options_from(given, empty_shelf)
     assert found == wanted
     assert all(type(each) is int for each in (found.steps, *found.faces, found.extra["cells"], found.seed))
@@ -262,6 +274,8 @@ def test_the_summary_is_what_a_list_shows(done: Done) -> None:
     assert "judges" not in summary
     assert summary["ssim"] == report["face_quality"][0]["ssim"]
     assert summary["lpips"] is None
+    assert summary["marbling"] == report["face_quality"][0]["marbling"] > 0
+    assert summary["chroma"] == report["face_quality"][0]["chroma"]
     json.dumps(summary, allow_nan=False)
 
 

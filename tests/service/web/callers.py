@@ -22,7 +22,7 @@ SCHEMA = {
     "properties": {
         "preset": {"enum": ["balanced", "strong"], "default": "balanced", "description": "set of options"},
         "steps": {"type": "integer", "minimum": 1, "maximum": 200, "description": "steps"},
-        "epsilon": {"type": "number", "exclusiveMinimum": 0, "description": "largest change"},
+        "strength": {"type": "number", "exclusiveMinimum": 0, "maximum": 4, "description": "strength"},
         "detectors": {"type": "array", "items": {"enum": ["mtcnn", "retinaface"]}, "description": "detectors"},
     },
 }

@@ -52,7 +52,8 @@ def test_a_job_is_written_down_estimated_and_sent_for(me, owner, upload, parts, 
         ({"steps": 0}, "steps must be at least 1, not 0"),
         ({"steps": 1.5}, "steps must be a whole number, not 1.5"),
         ({"steps": True}, "steps must be a whole number, not true"),
-        ({"epsilon": 0}, "epsilon must be more than 0, not 0"),
+        ({"strength": 0}, "strength must be more than 0, not 0"),
+        ({"strength": 4.5}, "strength must be at most 4, not 4.5"),
         ({"steps": 10**30}, "steps must be at most 200, not 1" + "0" * 30),
         ({"preset": "x" * 5000}, "there is no value of preset called " + "x" * 60 + "...; known are: balanced, strong"),
     ],
@@ -67,7 +68,7 @@ def test_an_option_that_does_not_fit_is_named_in_one_sentence(me, upload, parts,
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", '"\\ud800"', "1e999"])
 def test_what_is_no_json_in_the_end_is_refused_before_a_database_sees_it(me, upload, value):
-    body = json.dumps(wish(upload, epsilon="here")).replace('"here"', value)
+    body = json.dumps(wish(upload, strength="here")).replace('"here"', value)
     answer = me.post(JOBS, content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "option")
 

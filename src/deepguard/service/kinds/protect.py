@@ -53,7 +53,13 @@ LARGEST_SEED = 2**53 - 1
 """The largest whole number that every JSON reader keeps exactly."""
 BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
-        "epsilon": {"exclusiveMinimum": 0, "maximum": 0.2},
+        "strength": {"exclusiveMinimum": 0, "maximum": 4},
+        "epsilon": {"minimum": 0, "maximum": 0.25},
+        "alpha": {"exclusiveMinimum": 0, "maximum": 0.25},
+        "masks": {"minimum": 1, "maximum": 100},
+        "keep": {"exclusiveMinimum": 0, "maximum": 1},
+        "samples": {"minimum": 1, "maximum": 50},
+        "apart": {"minimum": 0, "maximum": 10},
         "steps": {"minimum": 1, "maximum": 500},
         "reach": {"minimum": 0, "maximum": 2},
         "cells": {"minimum": 8, "maximum": 1024},
@@ -71,6 +77,8 @@ STILL = 0.2
 """Share of `SECONDS` that neither steps nor detectors change; the rest is proportional to both. Measured on a photo of
 0.26 megapixels: of the time that `balanced` took with its 50 steps and nine detectors, 5 steps took .26, 20 steps .54,
 five of the nine detectors .62, MTCNN of the nine .34, RetinaFace of the nine .20, and MTCNN alone at hand .26."""
+OF = "x-defaults"
+"""Keyword of an option's schema: each defence that has the option -> its default there."""
 _WORDS = {bool: "boolean", int: "integer", float: "number"}
 
 
@@ -131,12 +139,11 @@ def options_from(values: Mapping[str, Any], shelf: Shelf) -> api.Options:
         preset=values.get("preset", api.Options().preset),
         defence=values.get("defence"),
         detectors=tuple(values["detectors"]) if "detectors" in values else None,
-        epsilon=values.get("epsilon"),
+        strength=values.get("strength"),
         steps=int(values["steps"]) if "steps" in values else None,
         through=values.get("through"),
         faces=tuple(int(number) for number in values.get("faces", ())),
         box=Box(box["x"], box["y"], box["x"] + box["width"], box["y"] + box["height"]) if box else None,
-        minimal=values.get("minimal", False),
         # JSON schema counts 5.0 as an integer
         extra={key: int(value) if known[key]["type"] == "integer" else value for key, value in extra.items()},
         seed=int(values.get("seed", 0)),
@@ -254,23 +261,23 @@ def _top_level() -> set[str]:
 
 
 def _defence_options(shelf: Shelf) -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of every option that a defence here has, by name."""
+    """Return the JSON schema of every option that a defence here has, by name; `OF` tells which ones have it."""
     found: dict[str, dict[str, Any]] = {}
     for defence in defences.available(shelf):
         recipe = defences.create(defence, shelf, torch.device("cpu"))
         helps = options_of(recipe)
         for name, default in defaults_of(recipe).items():
-            described: dict[str, Any] = {
-                "type": _WORDS[type(default)],
-                **BOUNDS.get(name, {}),
-                "description": helps[name],
-            }
-            if name in _top_level():
-                described["description"] += "; left out: the preset's"
-            else:
-                described["default"] = default
-            found.setdefault(name, described)
+            if name not in found:
+                found[name] = _described_option(name, default, helps[name])
+            found[name][OF][defence] = default
     return found
+
+
+def _described_option(name: str, default: float | int | bool, help_text: str) -> dict[str, Any]:
+    described = {"type": _WORDS[type(default)], **BOUNDS.get(name, {}), "description": help_text, OF: {}}
+    if name in _top_level():
+        return {**described, "description": f"{help_text}; left out: the preset's"}
+    return {**described, "default": default}
 
 
 def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
@@ -331,6 +338,8 @@ def _summary(report: Report) -> dict[str, Any]:
         "missing": list(report.missing),
         "ssim": _worst(report.face_quality, "ssim", min),
         "lpips": _worst(report.face_quality, "lpips", max),
+        "marbling": _worst(report.face_quality, "marbling", max),
+        "chroma": _worst(report.face_quality, "chroma", max),
         "format": report.output.format,
         "bytes": report.output.bytes,
         "notes": [dataclasses.asdict(note) for note in report.notes],

@@ -14,7 +14,7 @@ import { background } from './draft.js';
 /** What has a place of its own on the page. */
 const ELSEWHERE = new Set(['preset', 'faces', 'box', 'filters']);
 /** Names of the options in each group; an option of no group stands in the last. */
-const GROUPS = { who: ['detectors'], change: ['epsilon', 'steps', 'minimal'], after: ['through'], rest: [] };
+const GROUPS = { who: ['detectors'], change: ['strength', 'steps'], after: ['through'], rest: [] };
 
 /**
  * Return the expert mode, closed at first.
@@ -45,6 +45,7 @@ export function expert(draft) {
   root.addEventListener('toggle', () => root.open && background(draft.signal, open), { once: true });
   draft.listen(() => {
     root.hidden = !draft.kind || !draft.photos.length;
+    fit(draft);
     const { extra = {}, ...top } = draft.expert;
     const count = Object.keys(top).length + Object.keys(extra).length;
     mark.textContent = count ? say('protect.changed', { count }) : '';
@@ -55,6 +56,40 @@ export function expert(draft) {
     }
   });
   return root;
+}
+
+/**
+ * Let go of options that are not there: an earlier version may have had them, or another defence.
+ * @param {Draft} draft
+ */
+function fit(draft) {
+  if (!draft.kind) return;
+  const { extra: inner, ...known } = draft.kind.schema.properties;
+  const schemas = { ...known, ...inner?.properties };
+  const { extra = {}, ...top } = draft.expert;
+  const own = (/** @type {object} */ options) =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => takes(draft, schemas[name])));
+  const kept = own(extra);
+  const fitting = { ...own(top), ...(Object.keys(kept).length ? { extra: kept } : {}) };
+  const wrong = [...draft.wrong].filter((name) => takes(draft, schemas[name]));
+  if (JSON.stringify(fitting) === JSON.stringify(draft.expert) && wrong.length === draft.wrong.size) return;
+  Object.assign(draft, { expert: fitting, wrong: new Set(wrong) });
+  draft.changed();
+}
+
+/**
+ * Return whether an option is there for the chosen defence.
+ * @param {Draft} draft
+ * @param {Schema | undefined} schema the option's, none where the kind has no such option
+ */
+function takes(draft, schema) {
+  const defaults = schema?.['x-defaults'];
+  return Boolean(schema) && (!defaults || defenceOf(draft) in defaults);
+}
+
+/** @param {Draft} draft */
+function defenceOf(draft) {
+  return draft.expert.defence ?? draft.defaults.defence;
 }
 
 /**
@@ -74,7 +109,11 @@ function groups(draft, field) {
   return Object.entries(grouped)
     .filter(([, fields]) => fields.length)
     .map(([group, fields]) => {
-      const made = fields.map((each) => field(draft, optionOf(draft, ...each)));
+      const made = fields.map((each) => {
+        const element = field(draft, optionOf(draft, ...each));
+        draft.listen(() => (element.hidden = !takes(draft, each[1])));
+        return element;
+      });
       return h('fieldset', null, h('legend', null, say(`protect.group.${group}`)), made);
     });
 }
@@ -89,7 +128,12 @@ function groups(draft, field) {
 function optionOf(draft, name, schema, inner) {
   const words = known(`option.${name}`);
   const place = () => (inner ? (draft.expert.extra ?? {}) : draft.expert);
-  const preset = () => (inner ? draft.defaults.extra?.[name] : draft.defaults[name]) ?? schema.default;
+  const preset = () => {
+    const of = schema['x-defaults'];
+    // a preset's options are its own defence's
+    if (of && defenceOf(draft) !== draft.defaults.defence) return of[defenceOf(draft)];
+    return (inner ? draft.defaults.extra?.[name] : draft.defaults[name]) ?? schema.default;
+  };
   const set = (/** @type {any} */ value) => {
     const { [name]: _, ...others } = place();
     const values = value === undefined || value === preset() ? others : { ...others, [name]: value };

@@ -5,7 +5,7 @@ import { known, number, program, say } from '../../core/words.js';
 
 /**
  * @typedef {{type?: string, enum?: string[], items?: Schema, minimum?: number, maximum?: number,
- *   exclusiveMinimum?: number, default?: any, description?: string}} Schema
+ *   exclusiveMinimum?: number, default?: any, description?: string, 'x-defaults'?: Record<string, any>}} Schema
  * @typedef {object} Option
  * @property {string} name
  * @property {Schema} schema
@@ -20,6 +20,9 @@ import { known, number, program, say } from '../../core/words.js';
 
 /** Levels of 8 bits: what changes of a pixel's brightness are counted in. */
 const LEVELS = 255;
+const IN_LEVELS = new Set(['epsilon', 'alpha']);
+/** Step of a range between fractions. */
+const STEP = 0.05;
 
 /**
  * Return a field that shows and sets an option.
@@ -100,14 +103,16 @@ function wordOf(option, value) {
  */
 function numeric(draft, option) {
   const { schema, name } = option;
-  const scale = name === 'epsilon' ? LEVELS : 1;
+  const scale = IN_LEVELS.has(name) ? LEVELS : 1;
   const whole = schema.type === 'integer' || scale > 1;
   const above = schema.exclusiveMinimum === undefined ? undefined : whole ? 1 / scale : 0.01;
   const least = scaled(schema.minimum ?? above, scale);
   const most = scaled(schema.maximum, scale);
-  const bounds = { min: least, max: most, step: whole ? 1 : 0.05 };
+  const step = whole ? 1 : STEP;
+  // a range counts its steps from its least value
+  const bounds = { min: schema.minimum === undefined ? step : least, max: most, step };
   const fault = h('span.bad', { id: `${idOf(option)}-fault`, role: 'alert' });
-  const typed = { type: 'number', inputmode: 'decimal', ...bounds, step: whole ? 1 : 'any' };
+  const typed = { type: 'number', inputmode: 'decimal', min: least, max: most, step: whole ? 1 : 'any' };
   const input = h('input', { id: idOf(option), ...typed });
   input.setAttribute('aria-describedby', fault.id);
   const range = h('input', { type: 'range', ...bounds, 'aria-label': option.label });

@@ -73,7 +73,7 @@ export async function repeat(draft, id, draw) {
   // faces were looked for when it was first chosen; a search of long ago is begun anew
   const { jobs } = await get('/jobs?kind=find&state=done&limit=100', { signal: draft.signal });
   const search = jobs.find((/** @type {any} */ each) => each.upload === job.upload)?.id ?? '';
-  const { preset = '', filters = {}, faces = [], box = null, ...expert } = job.options;
+  const { preset = draft.preset, filters = {}, faces = [], box = null, ...expert } = job.options;
   Object.assign(draft, { preset, filters, expert });
   const { width, height } = upload;
   const before = { width, height, search, wanted: faces, box, left: [], own: false };

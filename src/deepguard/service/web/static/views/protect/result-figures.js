@@ -24,7 +24,9 @@ export function figures(job, log) {
  * @returns {Array<[name: string, key: string, value: string | number | undefined | null]>}
  */
 function told({ summary, started, ended, results }, log) {
-  const epsilon = Number(log?.options.epsilon ?? 0);
+  const whole = log?.picture_quality;
+  // earlier versions had no strength
+  const strength = Number(log?.options.strength ?? 0) || null;
   const seconds = started && ended ? (Date.parse(ended) - Date.parse(started)) / 1000 : 0;
   const file = results.find((each) => each.name === 'picture');
   const { variant } = summary;
@@ -36,7 +38,11 @@ function told({ summary, started, ended, results }, log) {
     [say('figure.found_after'), 'found_after', summary.found_after],
     [say('figure.ssim'), 'ssim', rounded(summary.ssim)],
     [say('figure.lpips'), 'lpips', rounded(summary.lpips)],
-    [say('result.figure.epsilon'), 'epsilon', epsilon ? `${number(epsilon * 255, 1)}/255` : ''],
+    [say('figure.marbling'), 'marbling', levels(summary.marbling)],
+    [say('figure.chroma'), 'chroma', levels(summary.chroma)],
+    [say('result.figure.picture.ssim'), 'picture.ssim', rounded(whole?.ssim)],
+    [say('result.figure.picture.lpips'), 'picture.lpips', rounded(whole?.lpips)],
+    [say('result.figure.strength'), 'strength', strength],
     [say('figure.megapixels'), '', summary.megapixels && number(summary.megapixels, 2)],
     [say('result.figure.file'), '', file && `${summary.format ?? ''} ${size(file.size)}`.trim()],
     [say('figure.seconds'), '', seconds ? duration(seconds) : ''],
@@ -54,4 +60,9 @@ function row([name, key, value]) {
 /** @param {number | null | undefined} value */
 function rounded(value) {
   return typeof value === 'number' ? number(value, 3) : null;
+}
+
+/** @param {number | null | undefined} value */
+function levels(value) {
+  return typeof value === 'number' ? `${number(value, 2)}/255` : null;
 }

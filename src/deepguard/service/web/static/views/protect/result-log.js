@@ -16,6 +16,7 @@ export const DELIVERED = 'delivered';
  * @property {string} device
  * @property {Record<string, number | boolean>} options
  * @property {Record<string, number | boolean>} [filters]
+ * @property {{ssim: number, lpips: number | null}} picture_quality
  * @property {Array<{box: {left: number, top: number, right: number, bottom: number}}>} faces
  * @property {number[]} chosen
  * @property {Judgement[]} judgements

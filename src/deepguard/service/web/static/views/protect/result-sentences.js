@@ -4,6 +4,9 @@ import { h, icon } from '../../core/dom.js';
 import { known, list, program, say } from '../../core/words.js';
 import { judgementsOf, tally, versionsOf } from './result-log.js';
 
+/** Codes of notes: some programs still find a face, as hiding it would be seen; not seen before; may be seen. */
+const [UNCLEAN, UNSEEN, VISIBLE] = ['not_clean', 'unseen_before', 'visible'];
+
 /**
  * Return the sentences, the most important first.
  * @param {import('../../core/types.js').Job} job
@@ -32,18 +35,39 @@ export function placeName(name) {
  * @param {import('./result-log.js').Log | null} log
  */
 export function notes(job, log) {
-  /** @type {Array<{code: string, text: string, count: number}>} */
-  const all = job.summary.notes ?? [];
-  const told = (/** @type {typeof all[number]} */ { code, text, count }) =>
-    known(`note.${code}`) ? h('span', null, say(`note.${code}`, { count })) : h('span', { lang: 'en' }, text);
-  // what is counted are faces: that comes first
-  const ours = all.filter((each) => each.count).map(told);
+  const all = notesOf(job).filter((each) => each.code !== UNCLEAN);
+  // what is counted are faces or programs: that comes first
+  const first = (/** @type {Note} */ { code, count }) => count > 0 || code === VISIBLE;
+  const ours = all.filter(first).map(told);
   if (log && Object.values(log.filters ?? {}).some(Boolean)) ours.push(h('span', null, say('result.filtered')));
-  const others = all.filter((each) => !each.count).map((each) => h('p.quiet', null, told(each)));
+  const others = all.filter((each) => !first(each)).map((each) => h('p.quiet', null, told(each)));
   return [
     ours.map((text) => h('p.result-note', null, icon('warning'), text)),
     others.length ? h('details', null, h('summary', null, say('result.also')), h('div', null, others)) : null,
   ];
+}
+
+/**
+ * Return that the photo cannot be hidden cleanly; null where it could be.
+ * @param {import('../../core/types.js').Job} job
+ */
+export function unclean(job) {
+  const note = notesOf(job).find((each) => each.code === UNCLEAN);
+  return note ? h('p.notice.warn', null, icon('warning'), told(note)) : null;
+}
+
+/**
+ * @typedef {{code: string, text: string, count: number}} Note
+ * @param {import('../../core/types.js').Job} job
+ * @returns {Note[]}
+ */
+function notesOf(job) {
+  return job.summary.notes ?? [];
+}
+
+/** @param {Note} note */
+function told({ code, text, count }) {
+  return known(`note.${code}`) ? h('span', null, say(`note.${code}`, { count })) : h('span', { lang: 'en' }, text);
 }
 
 /**
@@ -64,7 +88,8 @@ function ofOne(summary, log) {
     }));
   }
   const blind = summary.detectors - before;
-  if (blind > 0) said.push(say('result.said.blind', { count: blind }));
+  const noted = (summary.notes ?? []).some((/** @type {Note} */ each) => each.code === UNSEEN);
+  if (blind > 0 && !noted) said.push(say('result.said.blind', { count: blind }));
   if (retry > found) said.push(say('result.retry', { count: retry }));
   return [...said, ...held(summary)];
 }

@@ -3,35 +3,41 @@
 import { get, post } from '../../core/api.js';
 import { address } from '../../core/boot.js';
 import { h, icon } from '../../core/dom.js';
-import { duration, number, say } from '../../core/words.js';
+import { duration, say } from '../../core/words.js';
 import { doing } from '../../parts/doing.js';
 
-/** Multiples of what this photo was changed by. */
-const FACTORS = [0.5, 0.75, 1, 1.5, 2];
-const SAME = FACTORS.indexOf(1);
-const LEVELS = 255;
+/** How much more or less one step of the choice is. */
+const FACTOR = 1.4;
+const STEPS = [-2, -1, 0, 1, 2];
+const SAME = STEPS.indexOf(0);
+const DIGITS = 2;
 const PAUSE = 300;
+const RANGE = 'strength';
 
 /**
+ * Return the choice of another strength; only the way to other settings where none is known: another defence has
+ * none, nor have the logs of earlier versions.
  * @param {import('./result.js').Given} given
  * @param {import('./result-log.js').Log} log
  */
 export function strength({ job, signal, go }, log) {
-  const own = Number(log.options.epsilon);
-  if (!own) return null;
+  const own = Number(log.options.strength);
+  if (!own) return h('p.row', null, other(job));
   let most = Infinity;
-  const steps = { min: 0, max: FACTORS.length - 1, step: 1, value: String(SAME) };
-  const range = h('input', { type: 'range', id: 'strength', ...steps });
-  const said = h('output.figure', { for: 'strength' });
+  const steps = { min: 0, max: STEPS.length - 1, step: 1, value: String(SAME) };
+  const range = h('input', { type: 'range', id: RANGE, ...steps });
+  const said = h('output.figure', { for: RANGE });
   const takes = h('span.quiet');
   const start = h('button', { type: 'button', disabled: true }, icon('repeat'), say('result.strength.go'));
-  const chosen = () => Math.min(most, own * FACTORS[Number(range.value)]);
-  const wish = () => ({ kind: job.kind, upload: job.upload, options: { ...job.options, epsilon: chosen() } });
+  const chosen = () => Math.min(most, stepped(own, STEPS[Number(range.value)]));
+  const wish = () => ({ kind: job.kind, upload: job.upload, options: { ...job.options, strength: chosen() } });
   const estimate = estimating(signal, wish, takes);
   const show = () => {
     const same = chosen() === own;
-    const gaps = { now: levels(own), next: levels(chosen()) };
-    said.textContent = same ? say('result.strength.same', gaps) : say('result.strength.value', gaps);
+    const gaps = { now: own, next: chosen() };
+    const highest = same && Number(range.value) > SAME;
+    if (highest) said.textContent = say('result.strength.most', gaps);
+    else said.textContent = same ? say('result.strength.same', gaps) : say('result.strength.value', gaps);
     range.setAttribute('aria-valuetext', said.textContent);
     start.disabled = same;
     estimate(!same);
@@ -44,18 +50,20 @@ export function strength({ job, signal, go }, log) {
       go(`/jobs/${made.id}`);
     }),
   );
-  limit(job.kind, signal).then((found) => (most = found));
+  limit(job.kind, signal).then((found) => ((most = found), show()));
   show();
   return panel(job, range, said, takes, start);
 }
 
 /**
- * Return a button that leads to the next stronger step, for a photo in which most still find the face.
- * @param {HTMLElement} root where the choice of the strength is
+ * Return a button that leads to the next stronger step, for a photo in which most still find the face; null where
+ * there is no choice of the strength.
+ * @param {HTMLElement} root where the choice would be
  */
 export function stronger(root) {
+  const range = /** @type {HTMLInputElement | null} */ (root.querySelector(`#${RANGE}`));
+  if (!range) return null;
   const lead = () => {
-    const range = /** @type {HTMLInputElement} */ (root.querySelector('#strength'));
     range.value = String(SAME + 1);
     range.dispatchEvent(new Event('input'));
     range.focus({ preventScroll: true });
@@ -77,7 +85,7 @@ function panel(job, range, said, takes, start) {
     null,
     h('h2', null, say('result.strength')),
     h('p.quiet', null, say('result.strength.text')),
-    h('label.unseen', { for: 'strength' }, say('result.strength.label')),
+    h('label.unseen', { for: RANGE }, say('result.strength.label')),
     range,
     h(
       'div.spread.quiet',
@@ -86,8 +94,22 @@ function panel(job, range, said, takes, start) {
       h('span', null, say('result.strength.stronger')),
     ),
     h('p.result-chosen', null, said, ' ', takes),
-    h('div.row', null, start, h('a.button', { href: address(`/?again=${job.id}`) }, say('result.other'))),
+    h('div.row', null, start, other(job)),
   );
+}
+
+/** @param {import('../../core/types.js').Job} job */
+function other(job) {
+  return h('a.button', { href: address(`/?again=${job.id}`) }, say('result.other'));
+}
+
+/**
+ * Return a strength so many steps up or down; the same one for none.
+ * @param {number} own
+ * @param {number} steps
+ */
+function stepped(own, steps) {
+  return steps ? Number((own * FACTOR ** steps).toPrecision(DIGITS)) : own;
 }
 
 /**
@@ -123,13 +145,8 @@ function estimating(signal, wish, takes) {
 async function limit(kind, signal) {
   try {
     const found = await get(`/kinds/${kind}`, { signal });
-    return Number(found.schema.properties.epsilon.maximum ?? Infinity);
+    return Number(found.schema.properties.strength.maximum ?? Infinity);
   } catch {
     return Infinity;
   }
-}
-
-/** @param {number} epsilon */
-function levels(epsilon) {
-  return number(epsilon * LEVELS, 1);
 }

@@ -9,7 +9,7 @@ import { actions, download } from './result-actions.js';
 import { figures } from './result-figures.js';
 import { centreOf, readLog } from './result-log.js';
 import { chips, posting } from './result-posting.js';
-import { notes, sentences } from './result-sentences.js';
+import { notes, sentences, unclean } from './result-sentences.js';
 import { strength, stronger } from './result-strength.js';
 
 /** Bytes from which a small picture is shown until the large one is here. */
@@ -38,6 +38,8 @@ export default {
     const [first, ...rest] = sentences(job, log);
     const again = log && job.share ? strength(given, log) : null;
     const { found_before: before = 0, found_after: after = 0 } = job.summary;
+    const plain = unclean(job);
+    const more = again && (plain || 2 * after > before) ? stronger(again) : null;
     root.append(
       h(
         'div.halves.result',
@@ -48,8 +50,9 @@ export default {
           null,
           first ? h('p.lead', null, first) : null,
           rest.map((each) => h('p', null, each)),
+          plain,
           download(job, share),
-          again && 2 * after > before ? h('div.row', null, stronger(again)) : null,
+          more ? h('div.row', null, more) : null,
           log ? chips(log) : null,
           honest(job, log),
           notes(job, log),
