@@ -43,7 +43,7 @@ TURNS = 3
 TUNED = 4
 """Steps from one look at what a person sees to the next."""
 
-SETTLED = 3
+SETTLED = 4
 """Looks after the climb, on the picture at its own size."""
 
 
@@ -186,7 +186,7 @@ class Painter:
         )
         ink = self.ink.fitted(self.window.clone())
         for look in range(SETTLED):
-            ink.tune(change, search.target, thorough=look == 0)
+            ink.tune(change, search.target, thorough=look % 2 == 0)
         factor = least(lambda share, asked: self._scores(ink.over(share * change), asked))
         self.window.copy_(ink.over(factor * change))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -25,11 +25,11 @@ class Sighting:
     """What one detector sees in one version of a picture, for each face in order.
 
     `found`: at the detector's own threshold and scales. `retry`: by an attacker with threshold 0.3 at half, full and
-    twofold scale.
+    twofold scale; None where that was not tried.
     """
 
     found: tuple[bool, ...]
-    retry: tuple[bool, ...]
+    retry: tuple[bool, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,13 @@ def judge(
     faces: Sequence[Face],
     detectors: Mapping[str, FaceDetector],
     watch: Watch = ignore,
+    *,
+    retry: Collection[str] | None = None,
 ) -> tuple[Judgement, ...]:
-    """Return every detector's judgement; `faces` are in pixels of the original, versions may have other sizes."""
+    """Return every detector's judgement; `faces` are in pixels of the original, versions may have other sizes.
+
+    `retry` names the versions at which an attacker tries again; None means all.
+    """
     names = list(detectors)
     watch(Progress("verifying", 0, 1 + len(versions)))
     known = in_parallel([partial(detectors[name].detect, original) for name in names])
@@ -56,7 +61,8 @@ def judge(
     for step, (version, images) in enumerate(versions.items(), start=1):
         watch(Progress(f"verifying ({version})", step, 1 + len(versions)))
         fitted = _fitted(faces, original, images)
-        sightings = in_parallel([partial(_sighting, detectors[name], images, fitted) for name in names])
+        look = _sighting if retry is None or version in retry else _glance
+        sightings = in_parallel([partial(look, detectors[name], images, fitted) for name in names])
         for found, sighting in zip(after, sightings, strict=True):
             found[version] = sighting
     watch(Progress("verifying", 1 + len(versions), 1 + len(versions)))
@@ -72,12 +78,17 @@ def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[F
     return tuple(Face(face.box.scaled(factor), face.score) for face in faces)
 
 
+def _glance(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
+    return Sighting(recognised(faces, detector.detect(images)[0]), None)
+
+
 def _sighting(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
     scales = detector.scales(*images.shape[-2:])
     half, twofold = tuple(scale / 2 for scale in scales), tuple(scale * 2 for scale in scales)
     seen = detector.detect(images, threshold=RETRY_THRESHOLD)[0]
     found = recognised(faces, [face for face in seen if face.score > detector.threshold])
-    seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
+    if not all(recognised(faces, seen)):
+        seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
     retry = tuple(
         known or _enlarged(detector, images, face, twofold)
         for known, face in zip(recognised(faces, seen), faces, strict=True)
