@@ -202,7 +202,7 @@ def protect(
     after = delivered.images.to(models.device)
     with clock.measure("verifying"):
         versions = {"delivered": after, **_posted(after, plan.through, options.seed)}
-        judgements = judge(original, versions, kept, models.detectors, watch)
+        judgements = judge(original, versions, kept, models.detectors, watch, retry=("delivered",))
         of_picture, of_faces = compare(original, after, kept, models.measures)
     facts = _facts(name, picture), _facts("", delivered)
     about = achieved(judgements, plan.attacked, excess(of_picture, of_faces))

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from deepguard.measures.ceilings import FACE, PICTURE
 from deepguard.prove.report import Quality, Report
-from deepguard.prove.verify import Judgement
+from deepguard.prove.verify import Judgement, Sighting
 
 DELIVERED = "delivered"
 UNCLEAN = "not_clean"
@@ -85,12 +85,15 @@ def _sightings(report: Report) -> Table:
         table.add_column(version, justify="right")
     attacked = {model.name: model.attacked for model in report.models}
     for judgement in report.judgements:
-        cells = [
-            f"{sum(judgement.after[version].found)} ({sum(judgement.after[version].retry)})" for version in versions
-        ]
+        cells = [_counted(judgement.after[version]) for version in versions]
         name = judgement.detector if attacked[judgement.detector] else f"{judgement.detector} (judge)"
         table.add_row(name, f"{sum(judgement.before)} of {len(judgement.before)}", *cells)
     return table
+
+
+def _counted(sighting: Sighting) -> str:
+    found = str(sum(sighting.found))
+    return found if sighting.retry is None else f"{found} ({sum(sighting.retry)})"
 
 
 def _qualities(report: Report) -> Table:

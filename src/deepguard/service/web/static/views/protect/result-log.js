@@ -9,7 +9,7 @@ export const DELIVERED = 'delivered';
  * @typedef {object} Judgement what one program saw; one truth value for each chosen face
  * @property {string} detector
  * @property {boolean[]} before
- * @property {Record<string, {found: boolean[], retry: boolean[]}>} after
+ * @property {Record<string, {found: boolean[], retry: boolean[] | null}>} after
  *
  * @typedef {object} Log
  * @property {string} version
@@ -69,7 +69,7 @@ export function tally(judgements, version = DELIVERED) {
       if (!seen) return;
       counted.before += 1;
       counted.found += Number(after[version].found[face]);
-      counted.retry += Number(after[version].retry[face]);
+      counted.retry += Number(after[version].retry?.[face] ?? false);
     });
   }
   return counted;
