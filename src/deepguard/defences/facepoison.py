@@ -31,7 +31,7 @@ from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
 UNSEEN = 0.5
 """Share of its threshold up to which a detector's score for the untouched faces makes a view not worth working on."""
 
-CONTEXT = 0.2
+CONTEXT = 0.15
 """What a region shows beyond the changed area on each side, as a share of the face's size."""
 
 CANVAS = 1_000_000
@@ -75,7 +75,7 @@ class FacePoison:
     strength: float = field(
         default=1.0, metadata={"help": "most that is used of what the eye forgives; 1: hardly seen"}
     )
-    steps: int = field(default=30, metadata={"help": "steps of the climb for each region"})
+    steps: int = field(default=60, metadata={"help": "steps of the climb for each region"})
     reach: float = field(default=0.6, metadata={"help": "how far around a face the change extends, of its size"})
     cells: int = field(default=128, metadata={"help": "grid cells along a face's side"})
     jitter: float = field(default=1.25, metadata={"help": "factor by which input scales are varied"})

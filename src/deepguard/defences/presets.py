@@ -38,15 +38,15 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "balanced": Preset("hardly visible; about a quarter of a minute for a photo with one face"),
         "strong": Preset(
             "more visible, survives more",
-            options=MappingProxyType({"strength": 2.0, "steps": 45}),
+            options=MappingProxyType({"strength": 2.0}),
         ),
         "small-faces": Preset(
             "for groups: a wider surrounding and more varied sizes for faces of some 20 to 80 pixels",
-            options=MappingProxyType({"strength": 1.0, "steps": 40, "reach": 0.7, "jitter": 1.5}),
+            options=MappingProxyType({"reach": 0.7, "jitter": 1.5}),
         ),
         "patient": Preset(
             "as balanced and cleaner; takes up to a minute",
-            options=MappingProxyType({"steps": 90}),
+            options=MappingProxyType({"steps": 200}),
         ),
     }
 )
