@@ -239,6 +239,11 @@ def test_a_result_shows_the_pictures_and_leads_to_every_file(parts: Parts, clien
         ({"missing": ["scrfd", "dsfd"]}, "Not tested, because their models are not here: SCRFD, DSFD."),
         ({"notes": [{"code": "palette", "text": "", "count": 0}]}, "The picture had a fixed set of colours"),
         ({"notes": [{"code": "brand_new", "text": "something new", "count": 0}]}, "something new"),
+        (
+            {"notes": [{"code": "not_clean", "text": "", "count": 2}]},
+            "cannot be hidden cleanly: 2 programs still find a face",
+        ),
+        ({"marbling": 1.25, "chroma": 0.0}, "Pattern on the skin (0 is none) 1.250 Tint of the skin (0 is none) 0.000"),
     ],
 )
 def test_a_result_is_told_in_plain_words_and_never_called_safe(
