@@ -7,7 +7,7 @@ import torch
 from tests.attack.toys import toy
 
 from deepguard.defences.presets import NINE, PRESETS, preset
-from deepguard.defences.roles import defences, options_of, settings_of
+from deepguard.defences.roles import defaults_of, defences, options_of, settings_of
 from deepguard.defences.through import through
 from deepguard.errors import OptionError
 from deepguard.models.roles import detectors
@@ -18,7 +18,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_promised_presets_exist() -> None:
-    assert {"balanced", "strong", "small-faces"} <= set(PRESETS)
+    assert {"balanced", "strong", "small-faces", "patient"} <= set(PRESETS)
     assert all(preset(name) is PRESETS[name] for name in PRESETS)
 
 
@@ -53,19 +53,25 @@ def test_a_presets_defence_takes_its_options_and_what_it_goes_through(name: str,
     assert len(chosen.summary) > 10
 
 
-def test_strong_changes_more_than_balanced(empty_shelf: Shelf) -> None:
-    def radius(name: str) -> float:
+def test_strong_changes_more_than_balanced_and_patient_takes_more_steps(empty_shelf: Shelf) -> None:
+    def option(name: str, option: str) -> float:
         make = defences.create(preset(name).defence, empty_shelf, CPU)
-        return float(settings_of(make({"toy": toy(64)}, None, **preset(name).options))["epsilon"])
+        return float(settings_of(make({"toy": toy(64)}, None, **preset(name).options))[option])
 
-    assert radius("strong") > radius("balanced") > 0
+    assert option("strong", "strength") > option("balanced", "strength") == option("patient", "strength") == 1
+    assert option("patient", "steps") > option("balanced", "steps") > 0
+    assert option("small-faces", "reach") > option("balanced", "reach")
+
+
+def test_every_preset_but_strong_stays_hardly_seen() -> None:
+    assert {name for name, each in PRESETS.items() if each.options.get("strength", 1.0) > 1} == {"strong"}
 
 
 def test_every_option_has_a_sentence_and_a_plain_value(empty_shelf: Shelf) -> None:
     for name in defences.names():
         make = defences.create(name, empty_shelf, CPU)
         assert all(len(text) > 10 for text in options_of(make).values())
-        assert all(isinstance(value, (bool, int, float)) for value in settings_of(make({"toy": toy(64)})).values())
+        assert all(isinstance(value, (bool, int, float)) for value in defaults_of(make).values())
 
 
 @pytest.mark.parametrize("name", ["any", *POSTINGS])
