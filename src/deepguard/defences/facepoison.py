@@ -46,6 +46,9 @@ TUNED = 4
 SETTLED = 4
 """Looks after the climb, on the picture at its own size."""
 
+ROOM = 0.96
+"""Share of the target that is used in the end: encoding adds the rest."""
+
 
 @dataclass(frozen=True)
 class FacePoison:
@@ -186,7 +189,7 @@ class Painter:
         )
         ink = self.ink.fitted(self.window.clone())
         for look in range(SETTLED):
-            ink.tune(change, search.target, thorough=look % 2 == 0)
+            ink.tune(change, ROOM * search.target, thorough=look % 2 == 0)
         factor = least(lambda share, asked: self._scores(ink.over(share * change), asked))
         self.window.copy_(ink.over(factor * change))
 

@@ -46,7 +46,7 @@ class Plot:
     """A face's part of a window: what is seen of it, and how much may change on its account.
 
     `smooth` and `busy` are shares, for the pixels of `place`, of its two `sizes` in levels of 255. `beyond` is by how
-    much the share of all ceilings but the skin's is larger than that of the face's SSIM alone.
+    much the share of all ceilings that each size is led by is larger than that of the skin's and of the face's SSIM.
     """
 
     look: Look
@@ -54,7 +54,7 @@ class Plot:
     smooth: Map
     busy: Map
     sizes: tuple[float, float] = (SMOOTH, BUSY)
-    beyond: float = 1.0
+    beyond: tuple[float, float] = (1.0, 1.0)
 
     def size(self) -> Map:
         """Return how much each pixel of `place` may change, in [0, 1]."""
@@ -111,7 +111,7 @@ class Ink:
         """Bring each face's sizes nearer to those with which it uses the `target` share of its ceilings.
 
         LPIPS and the whole picture take the longest to measure: unless `thorough`, they are taken to be as far beyond
-        SSIM as they last were.
+        the skin's pattern and SSIM as they last were.
         """
         images = self.over(change)
         whole = self._whole(images) if thorough else 0.0
@@ -119,11 +119,14 @@ class Ink:
         self._size = self._sized()
 
     def _tuned(self, plot: Plot, images: Images, target: float, whole: float, *, thorough: bool) -> Plot:
+        pattern = plot.look.pattern(images)
         ssim = plot.look.distance(images, {name: each for name, each in self.measures.items() if name == "ssim"})
         if thorough:
-            all_of_it = max(whole, plot.look.distance(images, self.measures))
-            plot = replace(plot, beyond=all_of_it / max(ssim, 1e-6))
-        return plot.tuned(target, plot.look.pattern(images), plot.beyond * ssim)
+            # on a wall it is the smooth places that are seen, in a crowd the others: both give way to the picture's
+            calm = whole / max(pattern, 1e-6)
+            busy = max(whole, plot.look.distance(images, self.measures)) / max(ssim, 1e-6)
+            plot = replace(plot, beyond=(max(1.0, calm), max(1.0, busy)))
+        return plot.tuned(target, plot.beyond[0] * pattern, plot.beyond[1] * ssim)
 
     def _whole(self, images: Images) -> float:
         """Return the share of the picture's ceilings that is used; 0 where the faces' are met long before."""
