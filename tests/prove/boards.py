@@ -45,7 +45,7 @@ def arm(
 
 def photo(*arms: Arm, name: str = "a.jpg", faces: Sequence[Face] = (LARGE,) * 3, small: int = 0) -> Photo:
     """A photo of one megapixel."""
-    return Photo(name, "0" * 64, 1000, 1000, tuple(faces), small, arms)
+    return Photo(name, "0" * 64, 1000, 1000, tuple(faces), small, arms, 3 * 2**30)
 
 
 def board(
@@ -63,5 +63,4 @@ def board(
         photos=photos,
         left_out=tuple(left_out),
         failed=tuple(failed),
-        memory=3 * 2**30,
     )

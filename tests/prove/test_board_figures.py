@@ -8,7 +8,7 @@ import pytest
 import torch
 from tests.prove.boards import LARGE, SMALL, arm, board, judgement, photo
 
-from deepguard.prove.board.controls import largest_factor, noise
+from deepguard.prove.board.controls import fitting_factor, noise
 from deepguard.prove.board.figures import RETRY, Count, Group, count, mean, seen_before, wilson
 from deepguard.prove.board.records import Absent, board_of
 from deepguard.prove.board.spread import spread
@@ -77,10 +77,10 @@ def test_a_detector_that_found_nothing_before_has_no_share_in_the_mean() -> None
 
 
 def test_photos_are_told_apart_by_their_faces() -> None:
-    assert photo().plain
-    assert not photo(faces=(LARGE,) * 4).plain
-    assert not photo(faces=(LARGE, SMALL)).plain
-    assert not photo(faces=(LARGE,), small=1).plain
+    assert photo().few_and_large
+    assert not photo(faces=(LARGE,) * 4).few_and_large
+    assert not photo(faces=(LARGE, SMALL)).few_and_large
+    assert not photo(faces=(LARGE,), small=1).few_and_large
 
 
 def test_a_board_comes_back_whole_from_its_json() -> None:
@@ -129,11 +129,28 @@ def test_noise_stays_in_the_range_of_pictures(rng: torch.Generator) -> None:
     assert float(made.min()) == pytest.approx(0.8)
 
 
-@pytest.mark.parametrize("most", [0.0, 0.3, 0.7])
-def test_the_largest_factor_that_fits_is_found(most: float) -> None:
-    factor = largest_factor(lambda each: each <= most)
-    assert most - 1 / 128 <= factor <= most
+@pytest.mark.parametrize("power", [1.0, 1.4, 2.0])
+@pytest.mark.parametrize("whole", [1.1, 3.0, 12.0])
+def test_a_change_is_scaled_to_the_limit_with_few_looks(power: float, whole: float) -> None:
+    looks: list[float] = []
+
+    def excess(factor: float) -> float:
+        looks.append(factor)
+        return whole * factor**power
+
+    factor = fitting_factor(excess, whole, 0.9)
+    assert 0.97 * 0.9 <= excess(factor) <= 0.9
+    assert len(looks) - 1 <= 4
+
+
+def test_an_excess_in_steps_is_scaled_below_the_limit() -> None:
+    factor = fitting_factor(lambda factor: 0.3 + 0.5 * (factor > 0.2) + 1.0 * (factor > 0.6), 1.8, 0.9)
+    assert 0.5 < factor <= 0.6
 
 
 def test_a_change_that_fits_is_not_scaled() -> None:
-    assert largest_factor(lambda each: True) == 1
+    assert fitting_factor(lambda factor: 1.0, 0.8, 0.9) == 1
+
+
+def test_what_fits_at_no_factor_is_scaled_to_nothing() -> None:
+    assert fitting_factor(lambda factor: 0.5, 2.0, 0.4) == 0

@@ -83,7 +83,7 @@ def test_posting_and_the_retry_are_shown_for_ours_and_as_means_for_all() -> None
 
 
 def test_detectors_left_out_stand_beside_the_same_ones_attacked() -> None:
-    head, _, one, two, _ = lines(markdown(FULL), "### Leaving one detector out: facepoison balanced, 1 photos, 3 faces")
+    head, _, one, two, _ = lines(markdown(FULL), "### Leaving one detector out: facepoison balanced, 1 photo, 3 faces")
     assert head.startswith("| detector | delivered: surrogates | delivered: held-out | retry: surrogates |")
     assert one.startswith("| one | 0/3 | 2/3 | 2/3 | 3/3 |")
     assert two.startswith("| two | 1/2 | 2/2 | 2/2 | 2/2 |")
@@ -91,8 +91,8 @@ def test_detectors_left_out_stand_beside_the_same_ones_attacked() -> None:
 
 def test_photos_of_groups_and_small_faces_have_tables_of_their_own() -> None:
     text = markdown(FULL)
-    assert "## 1-3 faces of 100 px or more: 1 photos, 3 faces" in text
-    below = text.partition("## Groups and small faces: 1 photos, 3 faces")[2]
+    assert "## 1-3 faces of 100 px or more: 1 photo, 3 faces" in text
+    below = text.partition("## Groups and small faces: 1 photo, 3 faces")[2]
     assert lines(below, "### Still found, as delivered")[0] == "| detector | before | facepoison balanced |"
 
 
@@ -143,7 +143,7 @@ def test_photos_that_are_not_counted_are_named_with_the_reason() -> None:
 def test_what_was_asked_for_and_what_is_missing_is_said() -> None:
     text = markdown(board(photo(OURS), complete=False))
     assert "2026-01-01T00:00:00+00:00; deepguard 1; cpu with 2 threads." in text
-    assert "1 photos with 3 faces, 0 left out, 0 failed. presets balanced; limit all; seed 0." in text
+    assert "1 photo with 3 faces, 0 left out, 0 failed. presets balanced; limit all; seed 0." in text
     assert "The run was stopped before its end" in text
     assert "neither attacked nor asked: three." in text
 

@@ -30,7 +30,7 @@ from deepguard.media.read import read_picture
 from deepguard.models.anchors import AnchorDetector
 from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
 from deepguard.prove.board.journal import Journal
-from deepguard.prove.board.markdown import markdown
+from deepguard.prove.board.markdown import counted, markdown
 from deepguard.prove.board.records import SCHEMA, Absent, Board, Photo
 from deepguard.prove.board.spread import spread
 from deepguard.prove.survey import survey
@@ -135,7 +135,8 @@ class Rounds:
     def run(self) -> int:
         """Measure all photos, write the board, and return the exit code; Ctrl-C leaves a board of what was done."""
         if self.journal.entries:
-            say(self.console, f"{len(self.journal.entries)} photos are known from an earlier run in {shown(self.out)}")
+            known = counted(len(self.journal.entries), "photo")
+            say(self.console, f"{known} known from an earlier run in {shown(self.out)}")
         try:
             self._measure()
         except KeyboardInterrupt:
@@ -182,12 +183,15 @@ class Rounds:
 
     def _measured(self, name: str, picture: Picture, controls: Controls, watch: Watch) -> Photo | Absent:
         faces = survey(picture.images.to(self.models.device), self.models.detectors, watch)
+        if not faces:
+            return Absent(name, "no face was found", picture.sha256)
         if len(faces) > self.wish.max_faces:
             return Absent(name, f"{len(faces)} faces, more than --max-faces {self.wish.max_faces}", picture.sha256)
         try:
-            return measured(name, picture, self.bench, controls, watch)
-        except NoFace:
-            return Absent(name, "no face that is large enough to be protected", picture.sha256)
+            photo = measured(name, picture, self.bench, controls, watch)
+        except NoFace as error:
+            return Absent(name, str(error), picture.sha256)
+        return dataclasses.replace(photo, memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES)
 
     def _controls(self, index: int) -> Controls:
         wish, total = self.wish, len(self.photos)
@@ -214,7 +218,6 @@ class Rounds:
             photos=tuple(each for each in self.entries if isinstance(each, Photo)),
             left_out=tuple(each for each in self.entries if isinstance(each, Absent)),
             failed=tuple(self.failed),
-            memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES,
         )
         body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
         write(self.out / JSON, body.encode("utf-8", "backslashreplace"))

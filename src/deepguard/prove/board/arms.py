@@ -15,7 +15,7 @@ from deepguard.media.encode import encode
 from deepguard.media.picture import Picture
 from deepguard.media.read import decode
 from deepguard.models.roles import FaceDetector
-from deepguard.prove.board.controls import largest_factor, noise
+from deepguard.prove.board.controls import fitting_factor, noise
 from deepguard.prove.board.records import Arm, Kind, Photo
 from deepguard.prove.posting import posted
 from deepguard.prove.quality import compare, excess
@@ -192,17 +192,16 @@ class _Work:
         """Return a change made fainter until its excess is at most `limit`; one that is fainter stays as it is."""
         name = paper.name.replace(PAPER, "scaled")
         change = decode(paper.data).images - self.picture.images
-        drafts: dict[float, _Draft] = {}
+        drafts = {1.0: dataclasses.replace(_bare(paper), name=name, kind="scaled")}
 
         def drawn(factor: float) -> _Draft:
             if factor not in drafts:
                 self.watch(Progress(name, len(drafts), len(drafts) + 1))
                 images = (self.picture.images + factor * change).clamp(0, 1)
-                draft = self._drawn(name, "scaled", paper.attacked, images)
-                drafts[factor] = dataclasses.replace(draft, settings={"factor": factor})
-            return drafts[factor]
+                drafts[factor] = self._drawn(name, "scaled", paper.attacked, images)
+            return dataclasses.replace(drafts[factor], settings={"factor": factor})
 
-        return drawn(largest_factor(lambda factor: drawn(factor).excess <= limit))
+        return drawn(fitting_factor(lambda factor: drawn(factor).excess, paper.excess, limit))
 
     def judged(self, drafts: Sequence[_Draft]) -> Iterator[Arm]:
         """Yield each change with everything that was judged; the untouched photo is looked at once for all."""
@@ -269,6 +268,11 @@ def _named(kind: Kind, order: Order, names: tuple[str, ...]) -> str:
         return f"{PAPER} {' '.join(order.detectors or ())}"
     left = f" without {', '.join(name for name in names if name not in (order.detectors or names))}"
     return f"{order.defence} {order.preset}{left if kind == 'without' else ''}"
+
+
+def _bare(draft: _Draft) -> _Draft:
+    """Return a change without what was judged."""
+    return dataclasses.replace(draft, judgements=(), pending=(DELIVERED,), seconds={})
 
 
 def _joined(draft: _Draft, seen: Mapping[str, Judgement], names: Sequence[str]) -> tuple[Judgement, ...]:

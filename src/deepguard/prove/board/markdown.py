@@ -41,13 +41,13 @@ ABOUT_ONE = (0.8, 1.25)
 
 def markdown(board: Board) -> str:
     """Return the whole board in Markdown."""
-    plain = [photo for photo in board.photos if photo.plain]
-    others = [photo for photo in board.photos if not photo.plain]
+    close = [photo for photo in board.photos if photo.few_and_large]
+    others = [photo for photo in board.photos if not photo.few_and_large]
     parts = [
         "# Protection, measured",
         *_about(board),
         LEGEND,
-        *_section(f"1-{MOST} faces of {LARGE:.0f} px or more", plain, board),
+        *_section(f"1-{MOST} faces of {LARGE:.0f} px or more", close, board),
         *_section("Groups and small faces", others, board),
         *_times(board),
         *_absences(board),
@@ -60,11 +60,21 @@ def _about(board: Board) -> Iterator[str]:
     left = f", {len(board.left_out)} left out, {len(board.failed)} failed"
     options = "; ".join(f"{name} {_words(value)}" for name, value in board.options.items())
     yield f"{board.created}; deepguard {board.version}; {board.machine}."
-    yield f"{len(board.photos)} photos with {faces} faces{left}. {options}."
+    yield f"{counted(len(board.photos), 'photo')} with {counted(faces, 'face')}{left}. {options}."
     if not board.complete:
         yield "The run was stopped before its end; the same command goes on."
     if board.missing:
         yield f"Not at hand, so neither attacked nor asked: {', '.join(board.missing)}."
+
+
+def counted(number: int, word: str) -> str:
+    """Return how many there are of something in words."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"
+
+
+def _size(photos: Sequence[Photo]) -> str:
+    faces = sum(len(photo.faces) for photo in photos)
+    return f"{counted(len(photos), 'photo')}, {counted(faces, 'face')}"
 
 
 def _words(value: object) -> str:
@@ -74,8 +84,7 @@ def _words(value: object) -> str:
 
 
 def _section(title: str, photos: Sequence[Photo], board: Board) -> Iterator[str]:
-    faces = sum(len(photo.faces) for photo in photos)
-    yield f"## {title}: {len(photos)} photos, {faces} faces"
+    yield f"## {title}: {_size(photos)}"
     groups = [group for group in _groups(board) if any(_arms(photos, group, board.detectors))]
     if not groups:
         return
@@ -179,8 +188,7 @@ def _held_out(photos: Sequence[Photo], board: Board) -> Iterator[str]:
         [name, *(_cell(count(chosen, each, name, version)) for each, version in columns)] for name in board.detectors
     ]
     means = [_interval(mean(chosen, each, board.detectors, version)) for each, version in columns]
-    faces = sum(len(photo.faces) for photo in chosen)
-    yield f"### Leaving one detector out: {first}, {len(chosen)} photos, {faces} faces"
+    yield f"### Leaving one detector out: {first}, {_size(chosen)}"
     yield _table(["detector", *titles], [*rows, ["**mean**", *means]])
 
 
@@ -220,7 +228,7 @@ def _times(board: Board) -> Iterator[str]:
         return
     yield "## Seconds and memory"
     yield _table(["median", "pictures", *PARTS, "all"], rows)
-    yield f"Largest memory of the process: {board.memory / 2**20:,.0f} MiB."
+    yield f"Largest memory of the process: {max(photo.memory for photo in board.photos) / 2**20:,.0f} MiB."
 
 
 def _timed(board: Board) -> dict[str, list[tuple[Photo, Arm]]]:

@@ -55,7 +55,8 @@ class Arm:
 class Photo:
     """One measured photo: its name and SHA-256, its size in pixels upright, the faces that are counted, the changes.
 
-    `small` is how many more faces are too small to be protected; they are not counted.
+    `small` is how many more faces are too small to be protected; they are not counted. `memory` is the largest
+    resident memory of the process in bytes up to the end of the photo.
     """
 
     name: str
@@ -65,9 +66,10 @@ class Photo:
     faces: tuple[Face, ...]
     small: int
     arms: tuple[Arm, ...]
+    memory: int = 0
 
     @property
-    def plain(self) -> bool:
+    def few_and_large(self) -> bool:
         """Whether all its faces are large and few; the others are groups and small faces."""
         large = all(min(face.box.width, face.box.height) >= LARGE for face in self.faces)
         return large and not self.small and len(self.faces) <= MOST
@@ -102,7 +104,6 @@ class Board:
         photos: in the order in which they were measured.
         left_out: photos without a face to protect, or with too many.
         failed: photos that could not be measured.
-        memory: largest resident memory of the process in bytes.
     """
 
     version: str
@@ -115,7 +116,6 @@ class Board:
     photos: tuple[Photo, ...]
     left_out: tuple[Absent, ...]
     failed: tuple[Absent, ...]
-    memory: int
 
     def as_json(self) -> dict[str, Any]:
         """Return the board as JSON values."""
@@ -126,7 +126,7 @@ def board_of(body: Mapping[str, Any]) -> Board:
     """Return the board of what `Board.as_json` gave; ValueError where it is of another kind."""
     if body.get("schema") != SCHEMA:
         raise ValueError(f"this is no board of the schema {SCHEMA}")
-    plain = {name: body[name] for name in ("version", "created", "complete", "machine", "options", "memory")}
+    plain = {name: body[name] for name in ("version", "created", "complete", "machine", "options")}
     return Board(
         **plain,
         detectors=tuple(body["detectors"]),
