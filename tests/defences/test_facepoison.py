@@ -329,6 +329,15 @@ def test_no_detector_at_all_is_refused() -> None:
         FacePoison({})
 
 
+@pytest.mark.parametrize("aim", ["shift", "shadow"])
+def test_another_aim_beside_hiding_changes_the_result_and_still_hides(
+    picture: Tensor, hidden: Tensor, aim: str
+) -> None:
+    result = protected(poison(**{aim: 0.3}), picture, faces_at(CORNER))
+    assert found(toy(192), result) == []
+    assert not torch.equal(result, hidden)
+
+
 @pytest.fixture(scope="module")
 def real(stock: Callable[..., Shelf]) -> dict[str, FaceDetector]:
     """Two fast detectors with their real weights."""

@@ -164,7 +164,7 @@ def test_between_thorough_looks_the_learned_distance_is_taken_to_be_as_far_beyon
     ink.tune(change, 1.0)
     asked, (plot,) = measure.asked, ink.plots
     assert asked == 1
-    assert plot.beyond > 1
+    assert plot.beyond[1] > 1
     ink.tune(change, 1.0, thorough=False)
     assert measure.asked == asked
     assert ink.plots[0].beyond == plot.beyond

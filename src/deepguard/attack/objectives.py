@@ -57,6 +57,25 @@ class Weighted:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """An objective that leads, and others beside it whose gradients are as long as their weight's share of its own."""
+
+    leading: Objective
+    others: tuple[tuple[Objective, float], ...]
+
+    def __call__(self, images: Images, rng: Rng) -> PerImage:
+        """Return the weighted sum for each image."""
+        return Weighted(((self.leading, 1.0), *self.others))(images, rng)
+
+    def slope(self, images: Images, rng: Rng) -> tuple[PerImage, Images]:
+        """Return the leading objective's value and the sum of the gradients."""
+        value, gradient = slope(self.leading, images, rng)
+        length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
+        beside = [weight * unit(slope(part, images, rng)[1]) for part, weight in self.others]
+        return value, gradient + length * torch.stack(beside).sum(dim=0) if beside else gradient
+
+
+@dataclass(frozen=True)
 class Expected:
     """The mean of an objective over random transforms of the images (Athalye et al. 2018, EOT)."""
 

@@ -37,10 +37,10 @@ class Shift:
     def __call__(self, images: Images, rng: Rng) -> PerImage:
         """Return the value for each image; the part may come at any size."""
         vanish = self.vanish
-        view = vanish._drawn(rng)
-        evidence = vanish.detector.evidence(vanish._seen(images, view))
+        view = vanish.drawn(rng)
+        evidence = vanish.detector.evidence(vanish.seen(images, view))
         scores = evidence.logits.detach().sigmoid()
-        firing = scores * (scores >= SILENT * vanish.detector.threshold) * vanish._near(evidence, view)
+        firing = scores * (scores >= SILENT * vanish.detector.threshold) * vanish.near(evidence, view)
         agreement = 1 - (self._away(evidence, view) / self.bound).clamp(max=1)
         return -(firing * agreement).sum(dim=1) / firing.sum(dim=1).clamp(min=1e-9)
 

@@ -136,34 +136,36 @@ class Vanish:
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
         """Return the value for each image; the part may come at any size."""
-        view = self._drawn(rng)
-        evidence = self.detector.evidence(self._seen(images, view))
+        view = self.drawn(rng)
+        evidence = self.detector.evidence(self.seen(images, view))
         score = SILENT * self.detector.threshold
         silence = math.log(score / (1 - score))
         logits = evidence.logits if evidence.pressed is None else evidence.pressed
         peaks = (logits - self.detector.floor) / (silence - self.detector.floor)
-        peaks = peaks.clamp(min=0) * self._near(evidence, view)
+        peaks = peaks.clamp(min=0) * self.near(evidence, view)
         return -peaks.pow(4).sum(dim=1)
 
     @torch.no_grad()
     def loudest(self, images: Images) -> PerImage:
         """Return the highest score in [0, 1] that the detector gives to the faces, without jitter."""
-        evidence = self.detector.evidence(self._seen(images, self.view))
-        scores = evidence.logits.sigmoid() * self._near(evidence, self.view)
+        evidence = self.detector.evidence(self.seen(images, self.view))
+        scores = evidence.logits.sigmoid() * self.near(evidence, self.view)
         return scores.max(dim=1).values if scores.shape[1] else scores.new_zeros(len(scores))
 
-    def _seen(self, images: Images, view: View) -> Images:
+    def seen(self, images: Images, view: View) -> Images:
+        """Return what the detector looks at in this view, where the part shows the images."""
         seen = view.take(images, self.around)
         as_it_is = view is self.view and images.shape[-2:] == self.size
         return seen + self.residue if as_it_is else seen
 
-    def _drawn(self, rng: Rng) -> View:
+    def drawn(self, rng: Rng) -> View:
+        """Return the view of one call: its own, or one with jitter."""
         draw, sway, across, down = torch.rand(4, generator=rng).tolist()
         if draw < 0.5:
             return self.view
         return self.view.moved(self.jitter ** (2 * sway - 1), GRID * (across - 0.5), GRID * (down - 0.5))
 
-    def _near(self, evidence: Evidence, view: View) -> Bool[Tensor, "b n"]:
+    def near(self, evidence: Evidence, view: View) -> Bool[Tensor, "b n"]:
         """Tell which boxes count in this view, are centred about one of the faces and not of quite another size."""
         left, top, right, bottom = evidence.boxes.detach().unbind(dim=-1)
         longer = torch.maximum(right - left, bottom - top) / view.part[0]

@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from deepguard.attack.budgets import Change, Linf
 from deepguard.attack.climb import momentum_ascent
-from deepguard.attack.objectives import Balanced, Expected, slope
+from deepguard.attack.objectives import Balanced, Beside, Expected, Objective, slope
+from deepguard.attack.shadow import Shadow
+from deepguard.attack.shift import Shift
 from deepguard.attack.vanish import Vanish, View
 from deepguard.defences.ink import Flat, Ink
 from deepguard.defences.regions import Region, regions
@@ -69,6 +71,8 @@ class FacePoison:
             survives resizing better and is seen as softer, but hides less.
         jitter: detectors are also met at scales up to this factor off their own.
         momentum: of the climb.
+        shift, shadow: shares of the effort that go into moving the boxes and landmarks of detectors that still fire,
+            and into a smooth change (`Shift`, `Shadow`); neither hid more (docs/research/protect.md).
         epsilon: above 0, the L-infinity ball of this radius in RGB in place of the shape, for comparison.
     """
 
@@ -83,6 +87,8 @@ class FacePoison:
     cells: int = field(default=128, metadata={"help": "grid cells along a face's side"})
     jitter: float = field(default=1.25, metadata={"help": "factor by which input scales are varied"})
     momentum: float = field(default=0.75, metadata={"help": "momentum of the climb"})
+    shift: float = field(default=0.0, metadata={"help": "also move what is still found, with this share of the effort"})
+    shadow: float = field(default=0.0, metadata={"help": "also keep the change smooth, with this share of the effort"})
     epsilon: float = field(default=0.0, metadata={"help": "above 0: plain noise of this size, for comparison"})
 
     def __post_init__(self) -> None:
@@ -92,7 +98,15 @@ class FacePoison:
             raise OptionError(f"strength {self.strength:.4g} is outside 0 to {STRONGEST:g}; 1 is usual")
         if not 0 <= self.epsilon <= 64 / 255:
             raise OptionError(f"epsilon {self.epsilon:.4g} is outside 0 to 64/255; 8/255 is usual")
-        for name, lowest in (("steps", 1), ("cells", 8), ("jitter", 1), ("reach", 0), ("momentum", 0)):
+        for name, lowest in (
+            ("steps", 1),
+            ("cells", 8),
+            ("jitter", 1),
+            ("reach", 0),
+            ("momentum", 0),
+            ("shift", 0),
+            ("shadow", 0),
+        ):
             if not getattr(self, name) >= lowest:
                 raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {lowest}")
 
@@ -165,7 +179,7 @@ class Painter:
     def paint(self, rng: Rng, told: Callable[[int, Set[str]], None]) -> None:
         """Climb and write the protected pixels into the window; `told` hears each step and who still finds a face."""
         ensemble = Balanced([part for _, part in self.parts], turns=TURNS)
-        objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
+        objective = self._objective(ensemble)
         search = Search(self.recipe.strength, self.recipe.steps)
 
         def climbed(change: Change, rng: Rng) -> tuple[PerImage, Change]:
@@ -192,6 +206,18 @@ class Painter:
             ink.tune(change, ROOM * search.target, thorough=look % 2 == 0)
         factor = least(lambda share, asked: self._scores(ink.over(share * change), asked))
         self.window.copy_(ink.over(factor * change))
+
+    def _objective(self, ensemble: Balanced) -> Objective:
+        recipe = self.recipe
+        leading: Objective = ensemble
+        if recipe.shift > 0:
+            crooked = Balanced([Shift(part, self.region.marks()) for _, part in self.parts], turns=TURNS)
+            leading = Beside(leading, ((crooked, recipe.shift),))
+        if self.posted is not None:
+            leading = Expected(leading, self.posted)
+        if recipe.shadow > 0:
+            leading = Beside(leading, ((Shadow(self.clean), recipe.shadow),))
+        return leading
 
     def _start(self, rng: Rng) -> Change:
         """A faint random start, since the gradient is poor where all is exactly as the detectors like it."""

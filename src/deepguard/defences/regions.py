@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from deepguard.types import Box, Face, Images
+from deepguard.types import Box, Face, Images, Landmarks
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,13 @@ class Region:
     def shares(self) -> tuple[Box, ...]:
         """Return the faces' boxes as shares of the window's width and height."""
         return tuple(self._share(face.box) for face in self.faces)
+
+    def marks(self) -> tuple[Landmarks, ...]:
+        """Return the faces' landmarks as shares of the window's width and height; none where a face has none."""
+        if not all(face.landmarks for face in self.faces):
+            return ()
+        left, top, across, down = self.window.left, self.window.top, self.window.width, self.window.height
+        return tuple(tuple(((x - left) / across, (y - top) / down) for x, y in face.landmarks) for face in self.faces)
 
     def smallest(self) -> float:
         """Return the side in pixels of the smallest face, as the root of its area."""

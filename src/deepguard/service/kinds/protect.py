@@ -65,6 +65,8 @@ BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "cells": {"minimum": 8, "maximum": 1024},
         "jitter": {"minimum": 1, "maximum": 3},
         "momentum": {"minimum": 0, "maximum": 1},
+        "shift": {"minimum": 0, "maximum": 10},
+        "shadow": {"minimum": 0, "maximum": 10},
     }
 )
 """Defence option -> what protects the service from work without end; another option may be any number of its type."""
