@@ -12,10 +12,13 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from torch.nn import functional
+
 from benchmarks._machine import memory, place
 from deepguard.cli.demo import sample_file
 from deepguard.media.codec import resample
 from deepguard.media.encode import encode
+from deepguard.media.picture import Picture
 from deepguard.media.read import read_picture
 from deepguard.settings import Settings
 
@@ -45,7 +48,11 @@ def main(arguments: Sequence[str]) -> None:
         shown = read_picture(photo)
         protect = ["protect", str(photo), "--out-dir", folder, *options.set]
         title = f"deepguard protect, {photo.name}, {shown.width} x {shown.height}"
-        for name, words in {"deepguard --help": ["--help"], " ".join((title, *options.set)): protect}.items():
+        runs = {"deepguard --help": ["--help"], " ".join((title, *options.set)): protect}
+        for size in options.megapixels:
+            wide = str(_framed(shown, size, Path(folder)))
+            runs[f"the same in a frame, {size:g} megapixels"] = ["protect", wide, "--out-dir", folder, *options.set]
+        for name, words in runs.items():
             print(row(name, [timed(words, environment) for _ in range(options.repeat)]), flush=True)
 
 
@@ -69,10 +76,22 @@ def row(name: str, runs: Sequence[tuple[float, int]]) -> str:
     return f"| {name} | {statistics.median(seconds):.2f} | {each} | {memory(max(size for _, size in runs))} |"
 
 
+def _framed(picture: Picture, megapixels: float, folder: Path) -> Path:
+    """Write the photo in the middle of a plain grey one of that size: the same face in a larger picture."""
+    side = round((megapixels * 1e6) ** 0.5)
+    across, down = max(0, side - picture.width), max(0, side - picture.height)
+    frame = (across // 2, across - across // 2, down // 2, down - down // 2)
+    path = folder / f"framed-{megapixels:g}.png"
+    wide = dataclasses.replace(read_picture(sample_file()), images=functional.pad(picture.images, frame, value=0.5))
+    path.write_bytes(encode(wide, wide.images))
+    return path
+
+
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks command", description=__doc__)
     parser.add_argument("--photo", type=Path, help=f"otherwise {PORTRAIT}, or the sample photo at 1000 px")
     parser.add_argument("--models", type=Path, default=Settings.from_environment().models, help="the shelf")
+    parser.add_argument("--megapixels", type=float, nargs="*", default=[4, 12], help="frames around the photo")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("set", nargs="*", help="further words for protect, after --")
     return parser.parse_args(arguments)
