@@ -144,7 +144,7 @@ def test_where_the_ceiling_is_met_and_the_face_is_found_the_note_says_so_and_wha
     assert made.report.judgements[0].after["delivered"].found == (True,)
     text = notes(made.report)["not_clean"]
     assert text.startswith("this one cannot be hidden cleanly: yunet still finds a face")
-    assert "--preset strong or a larger --strength" in text
+    assert "--preset strong or a larger strength" in text
     clean = protect(picture_of(coloured(drawn(SIZE, CORNER))), with_toys(fresh, yunet=toy(192)), FEW)
     assert "not_clean" not in notes(clean.report)
 
@@ -152,7 +152,7 @@ def test_where_the_ceiling_is_met_and_the_face_is_found_the_note_says_so_and_wha
 def test_a_change_that_may_be_seen_is_called_so(fresh: Models) -> None:
     picture = picture_of(coloured(drawn(SIZE, CORNER, contrast=0.05)))
     made = protect(picture, with_toys(fresh, yunet=toy(192)), dataclasses.replace(FEW, strength=4.0, steps=24))
-    assert "times what is hardly seen; a smaller --strength is fainter" in notes(made.report)["visible"]
+    assert "times what is hardly seen; a smaller strength is fainter" in notes(made.report)["visible"]
 
 
 def test_detectors_of_a_preset_that_are_not_here_are_named_as_missing(fresh: Models) -> None:

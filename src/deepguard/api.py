@@ -205,7 +205,8 @@ def protect(
         judgements = judge(original, versions, kept, models.detectors, watch, retry=("delivered",))
         of_picture, of_faces = compare(original, after, kept, models.measures)
     facts = _facts(name, picture), _facts("", delivered)
-    about = achieved(judgements, plan.attacked, excess(of_picture, of_faces))
+    size = "strength" if "strength" in plan.options else "epsilon"
+    about = achieved(judgements, plan.attacked, excess(of_picture, of_faces), size)
     notes = (*picture.notes, *_notes(faces, others, picture, options.filters), *about)
     found = _Measured(*facts, faces, chosen, judgements, of_picture, of_faces, notes)
     report = _reported(found, plan, models, options, clock.seconds)

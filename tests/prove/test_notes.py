@@ -34,7 +34,7 @@ def test_who_still_finds_a_face_is_named_with_what_goes_further() -> None:
     assert text.startswith("this one cannot be hidden cleanly: one still finds a face")
     assert "two" not in text
     assert "--preset strong" in text
-    assert "--strength" in text
+    assert "a larger strength" in text
 
 
 def test_several_who_find_a_face_are_named_in_one_sentence() -> None:
@@ -64,7 +64,7 @@ def test_a_change_that_may_be_seen_says_by_how_much_and_what_is_fainter(excess: 
     assert ("visible" in told) == seen
     if seen:
         assert f"{excess:.1f} times what is hardly seen" in told["visible"].text
-        assert "a smaller --strength" in told["visible"].text
+        assert "a smaller strength" in told["visible"].text
 
 
 def test_each_note_is_one_sentence() -> None:

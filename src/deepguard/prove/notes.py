@@ -11,10 +11,12 @@ CLEAN = 1.05
 """Share of the ceilings of visibility up to which a change counts as hardly seen: encoding adds a little."""
 
 
-def achieved(judgements: Sequence[Judgement], attacked: Collection[str], excess: float) -> Iterator[Note]:
+def achieved(
+    judgements: Sequence[Judgement], attacked: Collection[str], excess: float, size: str = "strength"
+) -> Iterator[Note]:
     """Tell what was not achieved against the detectors that were attacked, measured on the delivered file.
 
-    `excess` is the worst share of a ceiling of visibility that is used.
+    `excess` is the worst share of a ceiling of visibility that is used; `size` is the option that sets the size.
     """
     blind = [each.detector for each in judgements if each.detector in attacked and not any(each.before)]
     if blind:
@@ -26,11 +28,9 @@ def achieved(judgements: Sequence[Judgement], attacked: Collection[str], excess:
         names = ", ".join(finding)
         text = (
             f"this one cannot be hidden cleanly: {names} still {'find' if len(finding) > 1 else 'finds'} a face, and "
-            "hiding it would take a change that everyone sees; --preset strong or a larger --strength goes further"
+            f"hiding it would take a change that everyone sees; --preset strong or a larger {size} goes further"
         )
         yield Note("not_clean", text, len(finding))
     if excess > CLEAN:
-        text = (
-            f"the change may be seen: it is {excess:.1f} times what is hardly seen; a smaller --strength is fainter"
-        )
+        text = f"the change may be seen: it is {excess:.1f} times what is hardly seen; a smaller {size} is fainter"
         yield Note("visible", text)
