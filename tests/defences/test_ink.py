@@ -293,3 +293,11 @@ def test_a_plots_size_is_the_sum_of_its_shares(clean: Tensor) -> None:
     (plot,) = ink_on(clean, BOX).plots
     other = Plot(plot.look, plot.place, plot.smooth, plot.busy, sizes=(255.0, 0.0))
     torch.testing.assert_close(other.size(), plot.smooth)
+
+
+def test_where_a_colour_is_at_its_end_the_tone_stays(change: Tensor) -> None:
+    clean = torch.tensor([0.98, 0.5, 0.02])[None, :, None, None].expand(1, 3, *SIZE).clone()
+    moved = ink_on(clean, BOX).over(change) - clean
+    assert float(moved.abs().max()) > 0
+    torch.testing.assert_close(moved[:, 0], moved[:, 1], atol=1e-6, rtol=0)
+    torch.testing.assert_close(moved[:, 2], moved[:, 1], atol=1e-6, rtol=0)

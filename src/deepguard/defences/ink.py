@@ -101,10 +101,14 @@ class Ink:
             for look, (place, share) in zip(looks, owned, strict=True)
         ]
         self._size = self._sized()
+        # a channel that is cut off at black or white would change the colour
+        self._room = -clean.amin(dim=1, keepdim=True), 1 - clean.amax(dim=1, keepdim=True)
 
     def over(self, change: Change) -> Images:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""
-        return (self.clean + _fitted(change, self.clean) * self._size).clamp(0, 1)
+        darker, brighter = self._room
+        moved = _fitted(change, self.clean) * self._size
+        return (self.clean + moved.clamp(min=darker, max=brighter)).clamp(0, 1)
 
     @torch.no_grad()
     def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
