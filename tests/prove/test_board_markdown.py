@@ -134,6 +134,24 @@ def test_seconds_are_medians_and_photos_of_about_one_megapixel_stand_apart() -> 
     assert "Largest memory of the process: 3,072 MiB." in markdown(FULL)
 
 
+def test_each_photo_has_its_line() -> None:
+    made = board(photo(OURS, name="a|b.jpg"), photo(name="none.jpg"))
+    assert lines(markdown(made), "## Each photo, as delivered") == [
+        "| photo | pixels | faces | facepoison balanced: found | facepoison balanced: share of a ceiling "
+        "| facepoison balanced: s |",
+        "| --- | --: | --: | --: | --: | --: |",
+        "| a\\|b.jpg | 1000 x 1000 | 3 | 1/5 | 0.90 | 3.0 |",
+        "| none.jpg | 1000 x 1000 | 3 | - | - | - |",
+    ]
+
+
+def test_a_column_of_fewer_photos_says_so() -> None:
+    made = board(photo(OURS, NOISE), photo(OURS, name="b.jpg"))
+    head, *_ = lines(markdown(made), "### Still found, as delivered")
+    assert head == "| detector | before | noise of our size (1 of 2 photos) | facepoison balanced |"
+    assert "| noise of our size (1 of 2 photos) | 100 % [" in markdown(made)
+
+
 def test_photos_that_are_not_counted_are_named_with_the_reason() -> None:
     text = markdown(FULL)
     assert "## Left out\n\n- c.jpg: 15 faces, more than --max-faces 12\n" in text

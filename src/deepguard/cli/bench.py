@@ -30,9 +30,10 @@ from deepguard.media.read import read_picture
 from deepguard.models.anchors import AnchorDetector
 from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
 from deepguard.prove.board.journal import Journal
-from deepguard.prove.board.markdown import counted, markdown
+from deepguard.prove.board.markdown import markdown
 from deepguard.prove.board.records import SCHEMA, Absent, Board, Photo
 from deepguard.prove.board.spread import spread
+from deepguard.prove.board.tables import counted
 from deepguard.prove.survey import survey
 from deepguard.settings import Settings
 from deepguard.transforms.posting import POSTINGS, posting
