@@ -265,6 +265,19 @@ def test_the_change_survives_the_posting_that_it_goes_through() -> None:
     assert found(toy(192), result) == []
 
 
+@pytest.mark.parametrize("option", ["shift", "shadow"])
+def test_what_is_asked_for_beside_hiding_changes_the_way_and_not_the_bounds(
+    picture: Tensor, hidden: Tensor, option: str
+) -> None:
+    (face,) = faces_at(CORNER)
+    marked = dataclasses.replace(face, landmarks=((106, 76), (118, 76), (112, 82), (107, 88), (117, 88)))
+    result = protected(poison(**{option: 0.5}), picture, [marked])
+    assert not torch.equal(result, hidden)
+    assert 0 < used(picture, result, face) <= 1.05 * 2
+    torch.testing.assert_close(chroma(result), chroma(picture), atol=1e-6, rtol=0)
+    assert torch.equal(protected(poison(**{option: 0.0}), picture, [marked]), hidden)
+
+
 def test_watching_is_told_every_step_in_order_and_names_every_surrogate() -> None:
     corners = ((16, 32), (144, 64))
     picture = coloured(drawn(SIZE, *corners))
@@ -317,6 +330,8 @@ def test_raising_while_watching_cancels(picture: Tensor) -> None:
         ({"reach": math.nan}, "must be at least 0"),
         ({"cells": 7}, "must be at least 8"),
         ({"momentum": -0.5}, "must be at least 0"),
+        ({"shift": -0.1}, "must be at least 0"),
+        ({"shadow": math.nan}, "must be at least 0"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(options: Mapping[str, float], sentence: str) -> None:
