@@ -38,7 +38,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "balanced": Preset("hardly visible; about a quarter of a minute for a photo with one face"),
         "strong": Preset(
             "more visible, survives more",
-            options=MappingProxyType({"strength": 2.0}),
+            options=MappingProxyType({"strength": 2.0, "steps": 120}),
         ),
         "small-faces": Preset(
             "for groups: a wider surrounding and more varied sizes for faces of some 20 to 80 pixels",
