@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from tests.defences.portraits import portrait, region_of, signs, whole
+from tests.defences.portraits import masked, portrait, region_of, signs, whole
 from torch import Tensor
 
-from deepguard.defences.ink import BUSY, LARGEST, SMOOTH, Flat, Ink, Plot
+from deepguard.defences.ink import BUSY, LARGEST, MOST, SMOOTH, Flat, Ink, Plot
 from deepguard.defences.looks import distance
 from deepguard.measures import lpips
 from deepguard.measures.ceilings import PICTURE
 from deepguard.measures.roles import Measure
-from deepguard.measures.skin import chroma, luma
+from deepguard.measures.skin import chroma, luma, smooth_skin
 from deepguard.measures.ssim import Ssim
 from deepguard.types import Box
 from deepguard.weights.shelf import Shelf
@@ -116,10 +116,23 @@ def beside(picture: Tensor) -> float:
 
 
 def test_smooth_places_have_one_size_and_rough_ones_grow_with_what_hides_the_change() -> None:
-    smooth, calm, rough, rougher = (beside(portrait(SIZE, BOX, rough=level)) for level in (0.0, 0.01, 0.08, 0.2))
+    levels = (0.0, 0.01, 0.06, 0.12, 0.3)
+    smooth, calm, rough, rougher, roughest = (beside(portrait(SIZE, BOX, rough=level)) for level in levels)
     assert smooth == pytest.approx(SMOOTH, rel=1e-4)
     assert calm == pytest.approx(SMOOTH, rel=0.01)
-    assert BUSY < rough < rougher < 8 * BUSY
+    # twice the detail hides less than twice the change, and any detail only so much
+    assert 1.5 < rougher / rough < 1.8
+    assert rough > BUSY
+    assert roughest == pytest.approx(MOST * BUSY)
+
+
+def test_where_no_skin_is_seen_the_calm_of_the_face_leads_the_smooth_places(clean: Tensor, change: Tensor) -> None:
+    hidden = masked(clean, BOX)
+    assert not smooth_skin(hidden[..., 22:72, 30:70]).any()
+    ink = settled(ink_on(hidden, BOX), change, 1.0)
+    (plot,) = ink.plots
+    assert plot.look.skin.any()
+    assert plot.look.pattern(ink.over(change)) == pytest.approx(1, rel=0.05)
 
 
 def test_a_lone_edge_hides_less_than_texture_of_the_same_height() -> None:
@@ -296,8 +309,8 @@ def test_a_plots_size_is_the_sum_of_its_shares(clean: Tensor) -> None:
 
 
 def test_where_a_colour_is_at_its_end_the_tone_stays(change: Tensor) -> None:
-    clean = torch.tensor([0.98, 0.5, 0.02])[None, :, None, None].expand(1, 3, *SIZE).clone()
+    clean = torch.tensor([0.998, 0.5, 0.002])[None, :, None, None].expand(1, 3, *SIZE).clone()
     moved = ink_on(clean, BOX).over(change) - clean
-    assert float(moved.abs().max()) > 0
+    assert float(moved.abs().max()) == pytest.approx(0.002, rel=0.01)
     torch.testing.assert_close(moved[:, 0], moved[:, 1], atol=1e-6, rtol=0)
     torch.testing.assert_close(moved[:, 2], moved[:, 1], atol=1e-6, rtol=0)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.defences.portraits import portrait
+from tests.defences.portraits import masked, portrait
 from torch import Tensor
 
 from deepguard.defences.looks import Look, distance
@@ -31,16 +31,6 @@ class Far:
 def rough(picture: Tensor, level: float = 0.02) -> Tensor:
     grain = 2 * torch.rand((1, 1, *SIZE), generator=torch.Generator().manual_seed(2)) - 1
     return picture + level * grain
-
-
-def masked(picture: Tensor) -> Tensor:
-    """The face behind a mask with a loud print: four colours far from their middle, all of one brightness."""
-    turns = torch.randint(4, SIZE, generator=torch.Generator().manual_seed(4)) * torch.pi / 2
-    red, blue = 0.5 + 0.2 * turns.sin() / 0.713, 0.5 + 0.2 * turns.cos() / 0.564
-    green = (0.5 - 0.299 * red - 0.114 * blue) / 0.587
-    result = picture.clone()
-    result[CUT] = torch.stack((red, green, blue))[CUT]
-    return result
 
 
 @pytest.fixture
@@ -82,7 +72,7 @@ def test_a_pattern_beside_the_skin_is_none(clean: Tensor, nowhere: Tensor) -> No
 
 
 def test_where_no_skin_is_seen_the_calm_places_of_the_face_stand_for_it(clean: Tensor, nowhere: Tensor) -> None:
-    hidden = masked(clean)
+    hidden = masked(clean, BOX)
     assert not smooth_skin(hidden[CUT]).any()
     calm = nowhere.clone()
     calm[..., 20:40, 20:40] = True
@@ -100,7 +90,7 @@ def test_where_neither_skin_nor_enough_calm_is_seen_there_is_no_pattern(
     few = nowhere.clone()
     few[0, 0, 30, 13:53] = calm > 0
     few[0, 0, 31, 13 : 13 + max(0, calm - 40)] = True
-    hidden = masked(clean)
+    hidden = masked(clean, BOX)
     assert Look.at(hidden, BOX, few).pattern(rough(hidden)) == 0
 
 
