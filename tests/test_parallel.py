@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -46,6 +47,38 @@ def test_what_the_first_failing_task_raises_is_raised(cores: int) -> None:
 
     with pytest.raises(ArithmeticError, match="first"):
         in_parallel([late(0), broken("first"), late(2), broken("second")])
+
+
+def test_the_longest_tasks_are_begun_first_and_answers_keep_their_order() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    meeting = threading.Barrier(2, timeout=20)
+    begun: list[int] = []
+
+    def task(number: int) -> int:
+        begun.append(number)
+        meeting.wait()  # two are under way at a time
+        return number
+
+    try:
+        assert in_parallel([partial(task, number) for number in range(4)], [3, 1, 4, 2]) == [0, 1, 2, 3]
+    finally:
+        torch.set_num_threads(before)
+    assert sorted(begun[:2]) == [0, 2]
+
+
+def test_what_the_first_failing_task_raises_is_raised_also_where_it_is_begun_last() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+
+    def broken(text: str) -> None:
+        raise ArithmeticError(text)
+
+    try:
+        with pytest.raises(ArithmeticError, match="first"):
+            in_parallel([partial(broken, "first"), partial(broken, "second")], [1, 2])
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_on_one_core_everything_happens_in_the_callers_thread() -> None:
