@@ -14,7 +14,8 @@ from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 from torch.utils._device import _device_constructors
 
-from deepguard.models.roles import FaceDetector, detectors
+from deepguard.models.roles import SAME, FaceDetector, detectors
+from deepguard.types import Box, Face
 from deepguard.weights.shelf import Shelf
 
 CPU = torch.device("cpu")
@@ -83,6 +84,7 @@ def test_no_two_detectors_put_different_files_under_one_name() -> None:
 def test_threshold_floor_and_scales_make_sense(name: str, make: Make) -> None:
     detector = make(name)
     assert 0 < detector.threshold < 1
+    assert detector.cost > 0
     assert detector.floor < math.log(detector.threshold / (1 - detector.threshold))
     for size in ((1, 1), (64, 48), (512, 512), (3000, 4000), (20, 2000)):
         scales = detector.scales(*size)
@@ -205,6 +207,34 @@ def test_a_lower_threshold_never_finds_less_and_the_best_comes_first(name: str, 
         assert len(low) >= len(usual)
         scores = [face.score for face in low]
         assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("scale", [None, 0.5, 1.2])
+@pytest.mark.parametrize("name", NAMES)
+def test_who_is_asked_about_one_face_says_of_it_what_is_said_of_the_whole_picture(
+    name: str, scale: float | None, make: Make, astronaut: Tensor
+) -> None:
+    detector = make(name)
+    picture = torch.full((1, 3, 700, 1100), 0.4)
+    picture[..., 150:662, 500:1012] = astronaut
+    picture[..., 20:260, 30:270] = astronaut[..., :240, 100:340]
+    asked = Box(681, 210, 768, 325)
+    scales = None if scale is None else (scale,)
+
+    def told(near: list[Box] | None) -> list[Face]:
+        (faces,) = detector.detect(picture, threshold=0.1, scales=scales, near=near)
+        return [face for face in faces if face.box.overlap(asked) >= SAME]
+
+    whole, near = told(None), told([asked])
+    assert len(whole) == len(near) >= 1
+    for one, other in zip(whole, near, strict=True):
+        assert one.box.overlap(other.box) > 0.6  # where anchors are spread over the picture, a window's lie elsewhere
+        assert logit(one.score) == pytest.approx(logit(other.score), abs=0.05)
+    assert detector.detect(picture, near=[]) == [[]]
+
+
+def logit(score: float) -> float:
+    return math.log(score / max(1 - score, 1e-6))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,6 +18,10 @@ class Says:
     """A detector that says what it was told to say."""
 
     faces: tuple[Face, ...]
+    cost: float = 1.0
+
+    def scales(self, height: int, width: int) -> tuple[float, ...]:
+        return (1.0,)
 
     def detect(self, images: Tensor, **options: object) -> list[list[Face]]:
         return [list(self.faces) for _ in images]

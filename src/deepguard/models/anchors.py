@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,10 +12,15 @@ from torch.nn import functional
 
 from deepguard.errors import OptionError
 from deepguard.models.roles import Evidence
+from deepguard.models.windows import Window, looks, seen_at, shown, size_at, widened, windows
 from deepguard.types import Box, Face, Images
 
 MOST_CANDIDATES = 2000
 """Boxes that enter the suppression, best first; the published detectors use 750 to 5000."""
+
+LARGEST_WHOLE = 1_200_000
+"""Pixels of the largest view that a detector whose answers depend on the whole picture gets whole when it is asked
+about a few faces; the views of 12 megapixels stay below, an attacker's enlarged ones do not."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class AnchorDetector:
             ones are left to a larger view.
         enlargement: how many times the views after the first may enlarge a picture, where small faces need it.
         whole: see `FaceDetector`.
+        grid: pixels of a view after which all of the network's anchors repeat.
+        context: pixels of a view around a face beyond which its content does not change what is said of the face
+            (docs/decisions/0017).
+        cost: see `FaceDetector`.
         taps: images -> the feature maps that FacePoison attacks, where the method names this detector.
     """
 
@@ -52,6 +61,9 @@ class AnchorDetector:
     shortest: float = 0.0
     enlargement: float = 1.0
     whole: bool = False
+    grid: int = 32
+    context: float = 128.0
+    cost: float = 0.1
     taps: Callable[[Images], tuple[Tensor, ...]] | None = None
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
@@ -73,19 +85,34 @@ class AnchorDetector:
 
     @torch.no_grad()
     def detect(
-        self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
+        self,
+        images: Images,
+        *,
+        threshold: float | None = None,
+        scales: tuple[float, ...] | None = None,
+        near: Sequence[Box] | None = None,
     ) -> list[list[Face]]:
         """Return each image's faces, best first, in pixels of the given images."""
         level = self.threshold if threshold is None else threshold
-        height, width = images.shape[-2:]
         found: list[list[Evidence]] = [[] for _ in images]
-        looks = zip(self.scales(height, width), self.limits(height, width), strict=True)
-        for scale, limits in ((scale, (0.0, math.inf)) for scale in scales) if scales else looks:
-            views, factors = resized(images, scale)
-            evidence = self.evidence(views)
-            for index in range(len(images)):
-                found[index].append(_within(_above(evidence, index, level, factors), limits))
-        return [_faces(_merged(each), self.overlap) for each in found]
+        for look in looks(self, images, scales, near):
+            size = size_at(images, look.scale)
+            for window in self._windows(images, size, look.near):
+                evidence = self.evidence(shown(images, size, window))
+                for index in range(len(images)):
+                    sure = _placed(_above(evidence, index, level), window, images, size)
+                    found[index].append(_near(_within(sure, look.limits), look.near))
+        return [_faces(_merged(each), self.overlap) if each else [] for each in found]
+
+    def _windows(self, images: Images, size: tuple[int, int], near: Sequence[Box] | None) -> tuple[Window, ...]:
+        """Return which parts of the resized images must be looked at to judge the faces near those boxes."""
+        if near is None or (self.whole and size[0] * size[1] <= LARGEST_WHOLE):
+            return (Window.all_of(size),)
+        faces = [seen_at(face, images, size) for face in near]
+        return windows([widened(face, self._context(face)) for face in faces], size, self.grid)
+
+    def _context(self, face: Box) -> float:
+        return max(self.context, face.width, face.height) if self.whole else self.context
 
     def evidence(self, images: Images) -> Evidence:
         """Return every anchor's evidence at the images' own size; differentiable."""
@@ -103,12 +130,8 @@ def resized(images: Images, scale: float) -> tuple[Images, tuple[float, float]]:
 
     The factors differ from `scale` by rounding to whole pixels; sides are at least one pixel.
     """
-    height, width = images.shape[-2:]
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    if size == (height, width):
-        return images, (1.0, 1.0)
-    view = functional.interpolate(images, size=size, mode="bilinear", align_corners=False)
-    return view, (size[1] / width, size[0] / height)
+    size = size_at(images, scale)
+    return shown(images, size, Window.all_of(size)), (size[1] / images.shape[-1], size[0] / images.shape[-2])
 
 
 def padded(images: Images, stride: int, level: float) -> Images:
@@ -152,23 +175,49 @@ def overlaps(box: Tensor, others: Tensor) -> Tensor:
     return shared / (area + areas - shared).clamp(min=1e-9)
 
 
-def _above(evidence: Evidence, index: int, threshold: float, factors: tuple[float, float]) -> Evidence:
-    """One image's anchors with a score above the threshold, brought back to the full image's pixels."""
-    keep = evidence.logits[index].sigmoid() > threshold
-    across, down = factors
-    unit = evidence.boxes.new_tensor([across, down])
+def _above(evidence: Evidence, index: int, threshold: float) -> Evidence:
+    """One image's anchors with a score above the threshold."""
+    return _kept(evidence, (index, evidence.logits[index].sigmoid() > threshold))
+
+
+def _placed(evidence: Evidence, window: Window, images: Images, size: tuple[int, int]) -> Evidence:
+    """Bring what was seen in a window of the resized images back to pixels of the images themselves."""
+    corner = evidence.boxes.new_tensor([window.left, window.top])
+    unit = evidence.boxes.new_tensor([size[1] / images.shape[-1], size[0] / images.shape[-2]])
     marks = evidence.landmarks
     return Evidence(
-        evidence.logits[index][keep],
-        evidence.boxes[index][keep] / unit.repeat(2),
-        None if marks is None else marks[index][keep] / unit,
+        evidence.logits,
+        (evidence.boxes + corner.repeat(2)) / unit.repeat(2),
+        None if marks is None else (marks + corner) / unit,
     )
 
 
 def _within(evidence: Evidence, limits: tuple[float, float]) -> Evidence:
     """One image's anchors whose boxes have their longer sides between the limits."""
     longer = (evidence.boxes[:, 2:] - evidence.boxes[:, :2]).amax(dim=1)
-    keep = (longer >= limits[0]) & (longer <= limits[1])
+    return _kept(evidence, (longer >= limits[0]) & (longer <= limits[1]))
+
+
+def _near(evidence: Evidence, faces: Sequence[Box] | None) -> Evidence:
+    """One image's anchors whose boxes are centred no further than a face's size from one of the faces."""
+    if faces is None:
+        return evidence
+    return _kept(evidence, centred(evidence.boxes, faces))
+
+
+def centred(boxes: Tensor, faces: Sequence[Box]) -> Tensor:
+    """Tell of each box (..., 4) whether it is centred in one of the faces or no further from it than the face's size.
+
+    All that overlap a face by `roles.SAME` are.
+    """
+    x, y = ((boxes[..., :2] + boxes[..., 2:]) / 2).unbind(dim=-1)
+    near = torch.zeros_like(x, dtype=torch.bool)
+    for wide in (face.grown(1.0) for face in faces):
+        near |= (x > wide.left) & (x < wide.right) & (y > wide.top) & (y < wide.bottom)
+    return near
+
+
+def _kept(evidence: Evidence, keep: Tensor | tuple[int, Tensor]) -> Evidence:
     marks = evidence.landmarks
     return Evidence(evidence.logits[keep], evidence.boxes[keep], None if marks is None else marks[keep])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +10,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepguard.registry import Registry
-from deepguard.types import Face, Images
+from deepguard.types import Box, Face, Images
+
+SAME = 0.3
+"""Intersection over union from which two boxes count as the same face. Lower than the usual 0.5, since detectors
+draw their boxes differently, and so that a face that is still found counts as found rather than as hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,10 @@ class FaceDetector(Protocol):
     def whole(self) -> bool:
         """Whether what it says of one place depends on the whole picture, as with means over all of it."""
 
+    @property
+    def cost(self) -> float:
+        """Processor seconds that a view of one megapixel takes, roughly: by it, what takes longest is begun first."""
+
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size before it looks at it."""
 
@@ -53,12 +62,19 @@ class FaceDetector(Protocol):
         """Return, for each of `scales`, between which longer sides in picture pixels faces are taken from that view."""
 
     def detect(
-        self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
+        self,
+        images: Images,
+        *,
+        threshold: float | None = None,
+        scales: tuple[float, ...] | None = None,
+        near: Sequence[Box] | None = None,
     ) -> list[list[Face]]:
         """Return each image's faces, best first; not differentiable.
 
         `threshold` and `scales` replace the detector's own; with given scales all that is seen counts, whatever
-        its size.
+        its size. With `near`, boxes in pixels of the images, only faces are asked for that overlap one of them by
+        `SAME`: what is said of these is what would be said of the whole picture, but no more of it need be looked at
+        than that takes.
         """
 
     def evidence(self, images: Images) -> Evidence:

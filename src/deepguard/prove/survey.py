@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from deepguard.models.roles import FaceDetector
+from deepguard.models.roles import SAME, FaceDetector
 from deepguard.parallel import in_parallel
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
-
-SAME = 0.3
-"""Intersection over union from which two boxes count as the same face. Lower than the usual 0.5, since detectors
-draw their boxes differently, and so that a face that is still found counts as found rather than as hidden."""
 
 
 def survey(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch = ignore) -> tuple[Face, ...]:
@@ -22,9 +18,16 @@ def survey(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch =
 def look(images: Images, detectors: Mapping[str, FaceDetector], watch: Watch = ignore) -> dict[str, list[Face]]:
     """Return what each detector finds in one picture, best first."""
     watch(Progress("looking for faces", 0, len(detectors)))
-    looks = in_parallel([partial(detector.detect, images) for detector in detectors.values()])
+    costs = [cost(detector, images) for detector in detectors.values()]
+    looks = in_parallel([partial(detector.detect, images) for detector in detectors.values()], costs)
     watch(Progress("looking for faces", len(detectors), len(detectors)))
     return {name: faces for name, (faces,) in zip(detectors, looks, strict=True)}
+
+
+def cost(detector: FaceDetector, images: Images) -> float:
+    """Return roughly the processor seconds of a detector's look at a picture."""
+    megapixels = images.shape[-2] * images.shape[-1] / 1e6
+    return detector.cost * megapixels * sum(scale**2 for scale in detector.scales(*images.shape[-2:]))
 
 
 def agreed(looks: Mapping[str, Sequence[Face]]) -> tuple[Face, ...]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from deepguard.models.roles import FaceDetector
 from deepguard.parallel import in_parallel
-from deepguard.prove.survey import recognised
-from deepguard.types import Box, Face, Images, Progress, Watch, ignore
+from deepguard.prove.survey import cost, recognised
+from deepguard.types import Face, Images, Progress, Watch, ignore
 
 RETRY_THRESHOLD = 0.3
 LARGEST_ENLARGED = 512.0
 """Longer side in pixels of the largest face that an attacker enlarges: no detector here has larger priors."""
-RETRY_CONTEXT = 1.0
-"""An attacker who enlarges the picture looks at a window of three face sizes around each face: what lies further away
-does not change a detector's answer, and the whole picture enlarged would take minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,22 +51,24 @@ def judge(
 
     `retry` names the versions at which an attacker tries again; None means all.
     """
-    names = list(detectors)
     watch(Progress("verifying", 0, 1 + len(versions)))
-    known = in_parallel([partial(detectors[name].detect, original) for name in names])
-    after: list[dict[str, Sighting]] = [{} for _ in names]
+    known = _each(partial(_glance, images=original, faces=faces), detectors, original)
+    after: list[dict[str, Sighting]] = [{} for _ in detectors]
     for step, (version, images) in enumerate(versions.items(), start=1):
         watch(Progress(f"verifying ({version})", step, 1 + len(versions)))
-        fitted = _fitted(faces, original, images)
         look = _sighting if retry is None or version in retry else _glance
-        sightings = in_parallel([partial(look, detectors[name], images, fitted) for name in names])
+        sightings = _each(partial(look, images=images, faces=_fitted(faces, original, images)), detectors, images)
         for found, sighting in zip(after, sightings, strict=True):
             found[version] = sighting
     watch(Progress("verifying", 1 + len(versions), 1 + len(versions)))
-    return tuple(
-        Judgement(name, recognised(faces, seen[0]), found)
-        for name, seen, found in zip(names, known, after, strict=True)
-    )
+    return tuple(Judgement(name, seen.found, found) for name, seen, found in zip(detectors, known, after, strict=True))
+
+
+def _each(
+    look: Callable[[FaceDetector], Sighting], detectors: Mapping[str, FaceDetector], images: Images
+) -> list[Sighting]:
+    costs = [cost(detector, images) for detector in detectors.values()]
+    return in_parallel([partial(look, detector) for detector in detectors.values()], costs)
 
 
 def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[Face, ...]:
@@ -79,29 +78,41 @@ def _fitted(faces: Sequence[Face], original: Images, version: Images) -> tuple[F
 
 
 def _glance(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
-    return Sighting(recognised(faces, detector.detect(images)[0]), None)
+    return Sighting(recognised(faces, _looked(detector, images, faces)), None)
 
 
 def _sighting(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> Sighting:
+    seen = _looked(detector, images, faces, threshold=RETRY_THRESHOLD)
+    found = recognised(faces, [face for face in seen if face.score > detector.threshold])
+    return Sighting(found, recognised(faces, seen + _retried(detector, images, _missed(faces, seen))))
+
+
+def _retried(detector: FaceDetector, images: Images, faces: Sequence[Face]) -> list[Face]:
+    """Return what an attacker sees who halves the picture, and enlarges it twofold where a face is missed still."""
     scales = detector.scales(*images.shape[-2:])
     half, twofold = tuple(scale / 2 for scale in scales), tuple(scale * 2 for scale in scales)
-    seen = detector.detect(images, threshold=RETRY_THRESHOLD)[0]
-    found = recognised(faces, [face for face in seen if face.score > detector.threshold])
-    if not all(recognised(faces, seen)):
-        seen += detector.detect(images, threshold=RETRY_THRESHOLD, scales=half)[0]
-    retry = tuple(
-        known or _enlarged(detector, images, face, twofold)
-        for known, face in zip(recognised(faces, seen), faces, strict=True)
-    )
-    return Sighting(found, retry)
+    seen = _looked(detector, images, faces, threshold=RETRY_THRESHOLD, scales=half)
+    alike: dict[tuple[float, ...], list[Face]] = {}
+    for face in _missed(faces, seen):
+        side = max(face.box.width, face.box.height)
+        useful = tuple(scale for scale in twofold if scale * side <= LARGEST_ENLARGED) or twofold[:1]
+        alike.setdefault(useful, []).append(face)
+    for useful, group in alike.items():
+        seen += _looked(detector, images, group, threshold=RETRY_THRESHOLD, scales=useful)
+    return seen
 
 
-def _enlarged(detector: FaceDetector, images: Images, face: Face, scales: tuple[float, ...]) -> bool:
-    height, width = images.shape[-2:]
-    wide = face.box.grown(RETRY_CONTEXT).intersection(Box(0, 0, width, height))
-    left, top = math.floor(wide.left), math.floor(wide.top)
-    window = images[..., top : math.ceil(wide.bottom), left : math.ceil(wide.right)]
-    moved = Face(face.box.moved(-left, -top), face.score)
-    side = max(face.box.width, face.box.height)
-    useful = tuple(scale for scale in scales if scale * side <= LARGEST_ENLARGED) or scales[:1]
-    return recognised([moved], detector.detect(window, threshold=RETRY_THRESHOLD, scales=useful)[0])[0]
+def _looked(
+    detector: FaceDetector,
+    images: Images,
+    faces: Sequence[Face],
+    *,
+    threshold: float | None = None,
+    scales: tuple[float, ...] | None = None,
+) -> list[Face]:
+    """Return what a detector sees of the faces."""
+    return detector.detect(images, threshold=threshold, scales=scales, near=[face.box for face in faces])[0]
+
+
+def _missed(faces: Sequence[Face], seen: Sequence[Face]) -> list[Face]:
+    return [face for face, known in zip(faces, recognised(faces, seen), strict=True) if not known]

@@ -12,6 +12,7 @@ from deepguard.models.anchors import overlaps
 from deepguard.models.detectors import mtcnn as module
 from deepguard.models.detectors.mtcnn import Mtcnn
 from deepguard.models.roles import detectors
+from deepguard.types import Box
 from deepguard.weights.formats.state import load_state
 from deepguard.weights.shelf import Shelf
 
@@ -170,26 +171,34 @@ def test_a_batch_is_judged_as_its_images_are_alone(detector: Mtcnn, astronaut: T
     assert torch.allclose(joint, singles, atol=1e-3)
 
 
-def test_crops_are_the_exact_means_of_their_pixels(rng: torch.Generator) -> None:
-    image = torch.rand(1, 3, 40, 50, generator=rng)
-    boxes = torch.tensor([[[4.0, 8.0, 28.0, 32.0], [10.0, 2.0, 46.0, 38.0]]])
-    crops = module._crops(module._summed(image), boxes, 12)
-    assert torch.allclose(crops[0], functional.avg_pool2d(image[0, :, 8:32, 4:28], 2), atol=1e-6)
-    assert torch.allclose(crops[1], functional.avg_pool2d(image[0, :, 2:38, 10:46], 3), atol=1e-6)
+def test_a_face_that_passes_only_at_a_lower_threshold_scores_below_the_detectors_own(
+    detector: Mtcnn, astronaut: Tensor, rng: torch.Generator
+) -> None:
+    weak = 0
+    for noise in (0.1, 0.15, 0.2, 0.25, 0.3):
+        view = (astronaut + noise * torch.randn(astronaut.shape, generator=rng)).clamp(0, 1)
+        usual, low = detector.detect(view)[0], detector.detect(view, threshold=0.1)[0]
+        sure = [face for face in low if face.score > detector.threshold]
+        assert all(one.box.overlap(other.box) > 0.99 for one, other in zip(sure, usual, strict=True))
+        weak += len(low) - len(usual)
+    assert weak > 0
 
 
-def test_a_crop_beyond_the_edge_is_grey_outside() -> None:
-    crop = module._crops(module._summed(torch.ones(1, 3, 10, 10)), torch.tensor([[[-6.0, -6.0, 6.0, 6.0]]]), 12)
-    assert torch.allclose(crop[0, :, 6:, 6:], torch.ones(3, 6, 6), atol=1e-6)
-    assert crop[0, :, :6].abs().max() < 1e-6
-    assert crop[0, :, :, :6].abs().max() < 1e-6
-
-
-def test_suppression_keeps_the_best_of_boxes_that_overlap() -> None:
-    boxes = torch.tensor([[0, 0, 10, 10], [1, 0, 11, 10], [20, 0, 30, 10], [2, 2, 6, 6]]).float()
-    assert module._survivors(boxes, 0.5, nested=False).tolist() == [0, 2, 3]
-    assert module._survivors(boxes, 0.5, nested=True).tolist() == [0, 2]
-    assert module._survivors(boxes[:0], 0.5, nested=False).tolist() == []
+@pytest.mark.parametrize("corner", [(0, 0), (700, 333), (1101, 603)])
+def test_a_window_about_a_face_gives_what_the_whole_picture_gives(
+    detector: Mtcnn, astronaut: Tensor, corner: tuple[int, int]
+) -> None:
+    picture = torch.full((1, 3, 800, 1300), 0.5)
+    face = astronaut[:, :, 20:217, 130:329]
+    left, top = corner
+    picture[..., top : top + 197, left : left + 199] = face
+    (whole,) = detector.detect(picture)[0]
+    asked = Box(left + 50, top + 40, left + 140, top + 155)
+    (near,) = detector.detect(picture, near=[asked])[0]
+    assert near.box.overlap(whole.box) > 0.999
+    assert near.score == pytest.approx(whole.score, abs=1e-5)
+    assert detector.detect(picture, near=[Box(300, 500, 400, 600)]) == [[]]
+    assert detector.detect(picture, near=[]) == [[]]
 
 
 @pytest.mark.parametrize(

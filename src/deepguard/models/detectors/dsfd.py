@@ -51,6 +51,8 @@ def dsfd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         overlap=0.3,
         enlargement=2.0,
         taps=lambda images: network.shallow(_prepared(images))[1:],
+        grid=128,
+        cost=0.2,
     )
 
 

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deepguard.models.anchors import resized
+from deepguard.models.cascade import (
+    CROWD,
+    SILENT,
+    Candidates,
+    averaged,
+    best,
+    crops,
+    joined,
+    squared,
+    summed,
+)
 from deepguard.models.roles import Evidence, detectors
+from deepguard.models.windows import Window, looks, seen_at, shown, size_at, widened, windows
 from deepguard.types import Box, Face, Images
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.formats.joblib_arrays import read_arrays
@@ -29,10 +38,6 @@ SIDES = (640, 1280)
 """Long sides in pixels to which larger pictures are made smaller, so that 12 megapixels stay cheap."""
 LARGEST_FINE = 100.0
 """Longer side in pixels of the largest face that is taken from the second of them; the first shows the others alike."""
-CROWD = 2000
-"""Candidates, best first, that enter a suppression."""
-SILENT = -20.0
-"""The margin of a place that no candidate takes; nobody lowers a threshold as far."""
 
 
 def _carried(stage: str, size: int, sha256: str) -> Weights:
@@ -81,6 +86,7 @@ class Mtcnn:
     threshold: float = PASSES[2]
     floor: float = -2.0
     whole: bool = True  # the sizes of its pyramid's levels follow from the picture's
+    cost: float = 0.25
 
     def scales(self, height: int, width: int) -> tuple[float, ...]:
         """Return the factors by which `detect` resizes a picture of this size."""
@@ -94,24 +100,36 @@ class Mtcnn:
 
     @torch.no_grad()
     def detect(
-        self, images: Images, *, threshold: float | None = None, scales: tuple[float, ...] | None = None
+        self,
+        images: Images,
+        *,
+        threshold: float | None = None,
+        scales: tuple[float, ...] | None = None,
+        near: Sequence[Box] | None = None,
     ) -> list[list[Face]]:
         """Return each image's faces, best first, in pixels of the given images; the score is O-Net's.
 
-        A threshold below the detector's own lowers all three stages by as many logits as the last one.
+        A threshold below the detector's own lowers all three stages by as many logits as the last one. A face that
+        passes only thus has the score of the stage at which it is weakest, so that it lies below the detector's own.
         """
-        level = _logit(self.threshold if threshold is None else threshold)
-        lowest = min(0.0, level - _logit(self.threshold))
+        own = _logit(self.threshold)
+        level = own if threshold is None else _logit(threshold)
+        limits = _Limits(CROWD, CROWD, 600, min(0.0, level - own))
         parts = []
-        looks = zip(self.scales(*images.shape[-2:]), self.limits(*images.shape[-2:]), strict=True)
-        for scale, (_, limit) in ((scale, (0.0, math.inf)) for scale in scales) if scales else looks:
-            views, factors = resized(images, scale)
-            found = _seen_at(self._cascade(views, _Limits(CROWD, CROWD, 600, lowest)), factors)
-            longer = (found.boxes[..., 2:] - found.boxes[..., :2]).amax(dim=-1)
-            parts.append(replace(found, margin=found.margin.where(longer <= limit, SILENT)))
-        found = _best(_joined(parts), 0.7, CROWD, lowest, nested=True)
-        passed = (found.margin > lowest) & (found.score > level)
-        return [_faces(found, index, passed[index]) for index in range(len(images))]
+        for look in looks(self, images, scales, near):
+            size = size_at(images, look.scale)
+            faces = None if look.near is None else tuple(seen_at(face, images, size) for face in look.near)
+            for window in _windows(faces, size):
+                found = self._cascade(shown(images, size, window), limits, _Part(size, window, faces))
+                seen = found.scaled((images.shape[-1] / size[1], images.shape[-2] / size[0]))
+                longer = (seen.boxes[..., 2:] - seen.boxes[..., :2]).amax(dim=-1)
+                parts.append(replace(seen, margin=seen.margin.where(longer <= look.limits[1], SILENT)))
+        if not parts:
+            return [[] for _ in images]
+        found = best(joined(parts), 0.7, CROWD, limits.lowest, nested=True)
+        score = torch.where(found.margin < 0, found.margin + own, found.score)
+        passed = (found.margin > limits.lowest) & (score > level)
+        return [_faces(replace(found, score=score), index, passed[index]) for index in range(len(images))]
 
     def evidence(self, images: Images) -> Evidence:
         """Return the best candidates' evidence; differentiable.
@@ -123,28 +141,29 @@ class Mtcnn:
         """
         share = max(1.0, images.shape[-2] * images.shape[-1] / 400**2)
         limits = _Limits(round(96 * share), round(64 * share), round(16 * share), SILENT)
-        found = self._cascade(images, limits)
+        found = self._cascade(images, limits, _Part.all_of(images))
         return Evidence(found.margin + _logit(self.threshold), found.boxes, found.points, pressed=found.score)
 
-    def _cascade(self, images: Images, limits: _Limits) -> _Candidates:
+    def _cascade(self, images: Images, limits: _Limits, part: _Part) -> Candidates:
         """Send candidates through the three stages; the overlaps are those of Zhang et al.'s code."""
         inputs = images * (255 / 128) - 127.5 / 128
-        sums = _summed(inputs)
-        proposed = _best(self._propose(inputs, limits), 0.7, limits.refine, limits.lowest)
-        refined = _judge(self.refinement, sums, proposed, 24, PASSES[1])
-        chosen = _best(refined, 0.7, limits.output, limits.lowest)
-        decided = _judge(self.output, sums, chosen, 48, PASSES[2])
+        sums = summed(inputs)
+        proposed = best(self._propose(inputs, sums, limits, part), 0.7, limits.refine, limits.lowest)
+        refined = _judge(self.refinement, part.cut(sums, proposed, 24), proposed, PASSES[1])
+        chosen = best(refined, 0.7, limits.output, limits.lowest)
+        decided = _judge(self.output, part.cut(sums, chosen, 48), chosen, PASSES[2])
         placed = replace(decided, boxes=_moved(decided.boxes, decided.offsets))
-        return _best(placed, 0.7, limits.output, limits.lowest, nested=True)
+        return best(placed, 0.7, limits.output, limits.lowest, nested=True)
 
-    def _propose(self, inputs: Tensor, limits: _Limits) -> _Candidates:
+    def _propose(self, inputs: Tensor, sums: Tensor, limits: _Limits, part: _Part) -> Candidates:
         """Run P-Net on every level of the pyramid."""
         levels = []
-        for size in _pyramid(*inputs.shape[-2:]):
-            head = self.proposal(_by_pixel(functional.interpolate(inputs, size=size, mode="area")))
-            cells = _cells(head, inputs.shape[-1] / size[1], inputs.shape[-2] / size[0], limits.level)
-            levels.append(_best(cells, 0.5, limits.level, limits.lowest))
-        return _joined(levels)
+        for level in _levels(inputs, sums, part):
+            cells = _cells(self.proposal(_by_pixel(level.images)), level, limits.level)
+            if part.faces is not None:
+                cells = cells.near(part.faces)
+            levels.append(best(cells, 0.5, limits.level, limits.lowest))
+        return joined(levels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,22 +177,38 @@ class _Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidates:
-    """The same number of candidates for each image; places that nobody takes have the margin `SILENT`.
+class _Part:
+    """What of a picture is looked at: a window of it at (height, width) `size`, and the faces asked for, None for all.
 
-    Attributes:
-        margin: (b, n) logits by which a candidate passes the stage at which it is weakest; below 0 it fails.
-        score: (b, n) face logit of the last stage that saw it.
-        boxes: (b, n, 4) left, top, right, bottom in pixels; without gradient.
-        offsets: (b, n, 4) how far that stage would move each edge, in widths and heights; without gradient.
-        points: (b, n, 5, 2) landmarks in pixels; zeros before the last stage; without gradient.
+    The pyramid is that of the whole picture at this size.
     """
 
-    margin: Tensor
-    score: Tensor
-    boxes: Tensor
-    offsets: Tensor
-    points: Tensor
+    size: tuple[int, int]
+    window: Window
+    faces: tuple[Box, ...] | None = None
+
+    @classmethod
+    def all_of(cls, images: Images) -> _Part:
+        """Return the whole of the images at their own size."""
+        size = images.shape[-2], images.shape[-1]
+        return cls(size, Window.all_of(size))
+
+    def cut(self, sums: Tensor, found: Candidates, side: int) -> Tensor:
+        """Return what the next network looks at of each candidate, from the sums over this part."""
+        corner = found.boxes.new_tensor([self.window.left, self.window.top])
+        return crops(sums, _looked_at(found) - corner.repeat(2), side)
+
+
+@dataclass(frozen=True, slots=True)
+class _Level:
+    """One level of the pyramid: its pixels, how many of the picture's each is wide and high, and the first one's place.
+
+    `first` is column and row of the level's own pixels at which the part begins; a cell of the whole level does, too.
+    """
+
+    images: Tensor
+    pixel: tuple[float, float]
+    first: tuple[int, int]
 
 
 def _proposal_network() -> nn.Sequential:
@@ -240,37 +275,72 @@ def _pyramid(height: int, width: int) -> list[tuple[int, int]]:
     return sizes
 
 
-def _cells(head: Tensor, across: float, down: float, most: int) -> _Candidates:
-    """Return the best cells of one level; `across` and `down` bring its pixels to those of the image."""
-    columns = head.shape[-1]
+def _levels(inputs: Tensor, sums: Tensor, part: _Part) -> Iterator[_Level]:
+    """Yield the levels of the picture's pyramid, cut to the part; those too coarse to hold a cell there are left out.
+
+    The part is at least 40 pixels wide and high, or the whole, so that there is one.
+    """
+    window = part.window
+    for rows, columns in _pyramid(*part.size):
+        pixel = part.size[1] / columns, part.size[0] / rows
+        if window == Window.all_of(part.size):
+            yield _Level(functional.interpolate(inputs, size=(rows, columns), mode="area"), pixel, (0, 0))
+            continue
+        down = _inside(window.top, window.bottom, part.size[0], rows)
+        across = _inside(window.left, window.right, part.size[1], columns)
+        if min(len(down), len(across)) >= CELL:
+            images = averaged(
+                sums,
+                _edges(down, part.size[0], rows, window.top, sums.device),
+                _edges(across, part.size[1], columns, window.left, sums.device),
+            )
+            yield _Level(images, pixel, (across.start, down.start))
+
+
+def _inside(first: int, last: int, side: int, count: int) -> range:
+    """Return those of the `count` pixels of a level's side that lie between two pixels of the picture's side.
+
+    They begin where a cell does in the whole level.
+    """
+    return range(STEP * math.ceil(first * count / (STEP * side)), last * count // side)
+
+
+def _edges(pixels: range, side: int, count: int, first: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the first and last pixels, last ones excluded, over which area averaging takes the mean, less `first`."""
+    index = torch.arange(pixels.start, pixels.stop, device=device)
+    return index * side // count - first, -(-(index + 1) * side // count) - first
+
+
+def _windows(faces: Sequence[Box] | None, size: tuple[int, int]) -> tuple[Window, ...]:
+    """Return what must be looked at to judge the faces: three times their sizes, for candidates are cut out of it."""
+    if faces is None:
+        return (Window.all_of(size),)
+    return windows([widened(face.grown(1.0), 2 * SMALLEST_FACE) for face in faces], size, 1)
+
+
+def _cells(head: Tensor, level: _Level, most: int) -> Candidates:
+    """Return the best cells of one level."""
+    (across, down), columns = level.pixel, head.shape[-1]
     flat = head.flatten(2)
     score, place = (flat[:, 5] - flat[:, 4]).topk(min(most, flat.shape[-1]))
     offsets = flat[:, :4].detach().gather(2, place[:, None].expand(-1, 4, -1)).transpose(1, 2)
-    left, top = place % columns * STEP * across, place // columns * STEP * down
+    # whole pixels first: many cells overlap by just one half, so that rounding decides who stays, here and in a part
+    left = (place % columns * STEP + level.first[0]) * across
+    top = (place // columns * STEP + level.first[1]) * down
     boxes = torch.stack((left, top, left + CELL * across, top + CELL * down), dim=-1)
     points = boxes.new_zeros(*place.shape, 5, 2)
-    return _Candidates(score - _logit(PASSES[0]), score, boxes, offsets, points)
+    return Candidates(score - _logit(PASSES[0]), score, boxes, offsets, points)
 
 
 def _by_pixel(inputs: Tensor) -> Tensor:
     return inputs.contiguous(memory_format=torch.channels_last)
 
 
-def _joined(parts: list[_Candidates]) -> _Candidates:
-    names = ("margin", "score", "boxes", "offsets", "points")
-    return _Candidates(*(torch.cat([getattr(part, name) for part in parts], dim=1) for name in names))
-
-
-def _summed(inputs: Tensor) -> Tensor:
-    """Return the sums over all pixels above and to the left of each pixel corner, in double precision."""
-    return functional.pad(inputs.double().cumsum(-1).cumsum(-2), (1, 0, 1, 0))
-
-
-def _judge(network: nn.Sequential, sums: Tensor, found: _Candidates, side: int, passes: float) -> _Candidates:
+def _judge(network: nn.Sequential, squares: Tensor, found: Candidates, passes: float) -> Candidates:
     """Let R-Net or O-Net look at the squares about the candidates."""
-    boxes = _squared(_moved(found.boxes, found.offsets))
+    boxes = _looked_at(found)
     # in parts, for O-Net's inner maps of a crowd are large
-    heads = torch.cat([network(part) for part in _crops(sums, boxes, side).split(256)])  # type: ignore[no-untyped-call]
+    heads = torch.cat([network(_by_pixel(each)) for each in squares.split(256)])  # type: ignore[no-untyped-call]
     heads = heads.reshape(*found.margin.shape, -1)
     score = heads[..., -1] - heads[..., -2]
     fixed = heads.detach()
@@ -281,7 +351,7 @@ def _judge(network: nn.Sequential, sums: Tensor, found: _Candidates, side: int, 
             boxes[..., None, :2] + fixed[..., 4:14].reshape(*score.shape, 2, 5).transpose(-1, -2) * sides[..., None, :]
         )
     margin = _weakest(found.margin, score - _logit(passes))
-    return _Candidates(margin, score, boxes, fixed[..., :4], points)
+    return Candidates(margin, score, boxes, fixed[..., :4], points)
 
 
 def _weakest(earlier: Tensor, later: Tensor) -> Tensor:
@@ -294,89 +364,15 @@ def _weakest(earlier: Tensor, later: Tensor) -> Tensor:
     return shared + (value - shared).detach()
 
 
+def _looked_at(found: Candidates) -> Tensor:
+    return squared(_moved(found.boxes, found.offsets))
+
+
 def _moved(boxes: Tensor, offsets: Tensor) -> Tensor:
     return boxes + offsets * (boxes[..., 2:] - boxes[..., :2]).repeat(1, 1, 2)
 
 
-def _squared(boxes: Tensor) -> Tensor:
-    """Return squares about the same centres, as large as the longer sides and at least one pixel."""
-    centres = (boxes[..., :2] + boxes[..., 2:]) / 2
-    half = (boxes[..., 2:] - boxes[..., :2]).amax(dim=-1, keepdim=True).clamp(min=1) / 2
-    return torch.cat((centres - half, centres + half), dim=-1)
-
-
-def _crops(sums: Tensor, boxes: Tensor, side: int) -> Tensor:
-    """Return the boxes' content (b * n, 3, side, side) by area averaging, grey outside the image; differentiable.
-
-    Each pixel is exactly the mean over its part of the box: four corners of the summed area (Crow 1984).
-    """
-    height, width = sums.shape[-2] - 1, sums.shape[-1] - 1
-    steps = torch.linspace(0, 1, side + 1, device=sums.device, dtype=sums.dtype)
-    edges = boxes[..., :2, None].double() + (boxes[..., 2:] - boxes[..., :2])[..., None].double() * steps
-    x, y = 2 * edges[:, :, 0] / width - 1, 2 * edges[:, :, 1] / height - 1
-    shape = (*x.shape, side + 1)
-    grid = torch.stack((x[:, :, None].expand(shape), y[..., None].expand(shape)), dim=-1).flatten(1, 2)
-    corners = functional.grid_sample(sums, grid, padding_mode="border", align_corners=True)
-    count = boxes.shape[0] * boxes.shape[1]
-    corners = corners.reshape(len(boxes), 3, *shape[1:]).transpose(1, 2).reshape(count, 3, *shape[2:])
-    total = corners.diff(dim=-1).diff(dim=-2)
-    area = ((boxes[..., 2] - boxes[..., 0]) / side).double().square().flatten()
-    return _by_pixel((total / area[:, None, None, None]).float())
-
-
-def _best(found: _Candidates, overlap: float, most: int, lowest: float, *, nested: bool = False) -> _Candidates:
-    """Suppress neighbours and keep the best `most` candidates of each image with a margin above `lowest`.
-
-    Those that pass so far come first, by the last stage's score, as in a cascade that had dropped the others;
-    then the others, the nearest to passing first.
-    """
-    passing = found.margin.detach() > 0
-    worth = torch.where(passing, found.score.detach() + 1000, found.margin.detach())
-    kept = []
-    for each, margin, boxes in zip(worth, found.margin, found.boxes, strict=True):
-        order = each.argsort(descending=True, stable=True)
-        order = order[margin[order] > lowest][:CROWD]
-        kept.append(order[_survivors(boxes[order], overlap, nested=nested)][:most])
-    return _picked(found, kept)
-
-
-def _survivors(boxes: Tensor, overlap: float, *, nested: bool) -> Tensor:
-    """Return the places that greedy suppression keeps of boxes given best first.
-
-    The common area is divided by the union, or by the smaller box where `nested` faces are one face.
-    """
-    areas = (boxes[:, 2:] - boxes[:, :2]).clamp(min=0).prod(dim=1)
-    corners = torch.minimum(boxes[:, None, 2:], boxes[:, 2:]) - torch.maximum(boxes[:, None, :2], boxes[:, :2])
-    common = corners.clamp(min=0).prod(dim=-1)
-    whole = torch.minimum(areas[:, None], areas) if nested else areas[:, None] + areas - common
-    close: NDArray[np.bool_] = (common > overlap * whole).cpu().numpy()
-    alive = np.ones(len(boxes), dtype=bool)
-    kept = []
-    for place in range(len(boxes)):
-        if alive[place]:
-            kept.append(place)
-            alive &= ~close[place]
-    return torch.tensor(kept, dtype=torch.long, device=boxes.device)
-
-
-def _picked(found: _Candidates, kept: list[Tensor]) -> _Candidates:
-    """Return the kept candidates of each image, filled up with silent ones to the longest list, at least one."""
-    longest = max(1, *(len(each) for each in kept))
-    place = torch.stack([functional.pad(each, (0, longest - len(each)), value=-1) for each in kept])
-    taken = place >= 0
-    row = torch.arange(len(kept), device=place.device)[:, None]
-    margin = torch.where(taken, found.margin[row, place], SILENT)
-    boxes = found.boxes[row, place] * taken[..., None]
-    return _Candidates(margin, found.score[row, place], boxes, found.offsets[row, place], found.points[row, place])
-
-
-def _seen_at(found: _Candidates, factors: tuple[float, float]) -> _Candidates:
-    """Bring what was seen in a resized view back to the full image's pixels."""
-    unit = found.boxes.new_tensor(factors)
-    return replace(found, boxes=found.boxes / unit.repeat(2), points=found.points / unit)
-
-
-def _faces(found: _Candidates, index: int, passed: Tensor) -> list[Face]:
+def _faces(found: Candidates, index: int, passed: Tensor) -> list[Face]:
     boxes = found.boxes[index][passed].tolist()
     scores = found.score[index][passed].sigmoid().tolist()
     points = found.points[index][passed].tolist()

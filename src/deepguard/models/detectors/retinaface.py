@@ -55,6 +55,7 @@ def retinaface(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         threshold=0.6,
         overlap=0.4,
         taps=lambda images: network.body(_prepared(images)),
+        cost=0.1,
     )
 
 

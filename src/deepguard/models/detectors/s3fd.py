@@ -63,6 +63,8 @@ def s3fd(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         overlap=0.3,
         stride=1,  # every map rounds up and nothing is enlarged, so that any size is as good as another
         taps=lambda images: network.maps(_prepared(images), 3),
+        grid=128,
+        cost=0.36,
     )
 
 

@@ -47,6 +47,8 @@ def ultralight(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         sides=(320, 640, 1280),
         threshold=0.6,
         overlap=0.3,
+        grid=64,
+        cost=0.1,
     )
 
 
@@ -75,7 +77,8 @@ def _priors(head: Tensor, sizes: Sequence[float], width: int, height: int) -> Te
     """Centre and size in pixels of one level's priors, none larger than the picture.
 
     Centres are spread evenly over the picture, as the file's are at 640x480: a coarse level's last row, which hangs
-    over the edge, is not at the middle of its cells.
+    over the edge, is not at the middle of its cells. So in a window the coarsest level's boxes may lie up to 31 pixels
+    from where they lie in the whole picture; its faces are larger than 100.
     """
     rows, columns = head.shape[-2:]
     picture = head.new_tensor([width, height])

@@ -56,6 +56,7 @@ def yolo5face(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         overlap=0.45,
         padding=LETTERBOX_GREY,
         taps=network.features,
+        cost=0.13,
     )
 
 

@@ -46,6 +46,7 @@ def yunet(paths: Sequence[Path], device: torch.device) -> FaceDetector:
         sides=(320, 640, 1280),
         threshold=0.6,
         overlap=0.3,
+        cost=0.1,
     )
 
 
