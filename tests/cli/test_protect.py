@@ -127,7 +127,7 @@ def test_a_drawn_box_outside_the_picture_is_a_usage_error(deepguard: Run, photo:
 
 def test_a_drawn_box_is_protected_where_it_lies(deepguard: Run, photo: Photo) -> None:
     path = photo("box.png")
-    assert deepguard("protect", path, "--box", "50,40,90,115").exit_code == 0
+    assert deepguard("protect", path, "--box", "50,40,90,115", "--set", "reach=0.4").exit_code == 0
     change = np.abs(np.asarray(Image.open(path.with_name("box.protected.png"))).astype(int) - portrait()).max(axis=-1)
     assert change[40:155, 50:140].max() > 2
     assert change[:, :8].max() == 0
