@@ -222,7 +222,7 @@ def test_the_figures_say_up_to_where_people_hardly_notice(
     assert f"{FACE.lpips:g}" in say("result.explain.lpips")
     assert f"{PICTURE.lpips:g}" in say("result.explain.picture.lpips")
     marbling = stage.protected.summary["marbling"]
-    expect(page.get_by_role("row").filter(has_text=say("figure.marbling"))).to_contain_text(f"{marbling:.2g}"[:3])
+    expect(page.get_by_role("row").filter(has_text=say("figure.marbling"))).to_contain_text(f"{marbling:.2f}/255")
     expect(page.get_by_role("row").filter(has_text=say("result.figure.strength"))).to_be_visible()
 
 

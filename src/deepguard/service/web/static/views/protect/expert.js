@@ -67,10 +67,10 @@ function fit(draft) {
   const { extra: inner, ...known } = draft.kind.schema.properties;
   const schemas = { ...known, ...inner?.properties };
   const { extra = {}, ...top } = draft.expert;
-  const own = (/** @type {object} */ options) =>
-    Object.fromEntries(Object.entries(options).filter(([name]) => takes(draft, schemas[name])));
-  const kept = own(extra);
-  const fitting = { ...own(top), ...(Object.keys(kept).length ? { extra: kept } : {}) };
+  const own = (/** @type {object} */ options, /** @type {Record<string, Schema>} */ there) =>
+    Object.fromEntries(Object.entries(options).filter(([name]) => takes(draft, there[name])));
+  const kept = own(extra, inner?.properties ?? {});
+  const fitting = { ...own(top, known), ...(Object.keys(kept).length ? { extra: kept } : {}) };
   const wrong = [...draft.wrong].filter((name) => takes(draft, schemas[name]));
   if (JSON.stringify(fitting) === JSON.stringify(draft.expert) && wrong.length === draft.wrong.size) return;
   Object.assign(draft, { expert: fitting, wrong: new Set(wrong) });
