@@ -35,7 +35,7 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "balanced": Preset("hardly visible; about a quarter of a minute for a photo with one face"),
+        "balanced": Preset("hardly visible; about half a minute for a photo with one face"),
         "strong": Preset(
             "more visible, survives more",
             options=MappingProxyType({"strength": 2.0, "steps": 120}),
