@@ -326,6 +326,8 @@ def test_raising_while_watching_cancels(picture: Tensor) -> None:
         ({"epsilon": math.nan}, "epsilon nan is outside"),
         ({"steps": 0}, "must be at least 1"),
         ({"jitter": 0.5}, "must be at least 1"),
+        ({"jitter": math.inf}, "must be at least 1, and finite"),
+        ({"reach": math.inf}, "must be at least 0, and finite"),
         ({"reach": -0.1}, "must be at least 0"),
         ({"reach": math.nan}, "must be at least 0"),
         ({"cells": 7}, "must be at least 8"),

@@ -107,8 +107,8 @@ class FacePoison:
             ("shift", 0),
             ("shadow", 0),
         ):
-            if not getattr(self, name) >= lowest:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {lowest}")
+            if not lowest <= getattr(self, name) < math.inf:
+                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {lowest}, and finite")
 
     def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
         """Return the images with each one's faces protected."""
