@@ -172,7 +172,7 @@ def test_detectors_of_a_preset_that_are_not_here_are_named_as_missing(fresh: Mod
         ({"strength": 400}, OptionError, "strength 400 is outside 0 to 4; 1 is usual"),
         ({"strength": math.nan}, OptionError, "strength nan is outside 0 to 4; 1 is usual"),
         ({"strength": math.inf}, OptionError, "strength inf is outside 0 to 4; 1 is usual"),
-        ({"extra": {"reach": math.nan}}, OptionError, "reach is nan; it must be at least 0"),
+        ({"extra": {"reach": math.nan}}, OptionError, "reach is nan; it must be at least 0, and finite"),
     ],
 )
 def test_what_cannot_be_worked_with_is_refused_in_one_sentence_before_any_work(
