@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepguard.registry import Registry
-from deepguard.types import Box, Face, Images
+from deepguard.types import Box, Face, Images, PerImage
 
 SAME = 0.3
 """Intersection over union from which two boxes count as the same face. Lower than the usual 0.5, since detectors
@@ -89,3 +89,40 @@ class FeatureSource(Protocol):
 
 
 detectors: Registry[FaceDetector] = Registry("detector", "deepguard.models.detectors")
+
+
+@dataclass(frozen=True, slots=True)
+class CropSpec:
+    """How a model wants to see a face: see `models.crop.cut`.
+
+    Attributes:
+        side: pixels of the square crop.
+        margin: what is shown beyond the face's box, as a share of its longer side, on each side.
+    """
+
+    side: int
+    margin: float
+
+
+class Classifier(Protocol):
+    """Says how fake a crop is."""
+
+    @property
+    def crop(self) -> CropSpec:
+        """The crop that it was trained on."""
+
+    def fakeness(self, crops: Images) -> PerImage:
+        """Return each crop's logit, of crops as `crop` wants them: above 0 means fake; differentiable."""
+
+
+class Localiser(Protocol):
+    """A classifier that can tell where it looks (Grad-CAM)."""
+
+    def maps(self, crops: Images) -> Float[Tensor, "b c h w"]:
+        """Return the last feature maps before pooling; differentiable."""
+
+    def verdict(self, maps: Float[Tensor, "b c h w"]) -> PerImage:
+        """Return the logits that follow from the maps; `verdict(maps(crops))` is `fakeness(crops)`."""
+
+
+classifiers: Registry[Classifier] = Registry("classifier", "deepguard.models.classifiers")

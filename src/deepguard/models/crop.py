@@ -1,0 +1,79 @@
+"""The one way in which a face becomes a crop: in training, in judging and in the exported models' examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch.nn import functional
+
+from deepguard.models.roles import CropSpec
+from deepguard.types import Box, Face, Images
+
+LEVEL = 15.0
+"""Degrees of roll up to which a face stays as it is: turning resamples, and classifiers look at such traces."""
+
+
+def cut(images: Images, faces: Sequence[Face], spec: CropSpec) -> Images:
+    """Return the faces of one picture (1x3xhxw) as crops (n x 3 x side x side); differentiable.
+
+    A crop is the square around the box's centre that shows `spec.margin` of the longer side beyond it, made smaller
+    with an antialiasing filter or larger bilinearly. Where the picture ends its edge pixels go on. A face with
+    landmarks whose eyes lie more than `LEVEL` degrees out of level is turned upright.
+    """
+    if not faces:
+        return images.new_zeros((0, 3, spec.side, spec.side))
+    return torch.cat([_one(images, face, spec) for face in faces])
+
+
+def square(box: Box, margin: float) -> Box:
+    """Return the square around the box's centre, with `margin` of its longer side beyond it on each side."""
+    half = max(box.width, box.height) * (0.5 + margin)
+    across, down = (box.left + box.right) / 2, (box.top + box.bottom) / 2
+    return Box(across - half, down - half, across + half, down + half)
+
+
+def _one(images: Images, face: Face, spec: CropSpec) -> Images:
+    roll = _roll(face)
+    wanted = square(face.box, spec.margin)
+    if abs(roll) <= math.radians(LEVEL):
+        return _resized(_window(images, wanted), spec.side)
+    # what is turned out of the square's corners lies within its diagonal
+    wide = wanted.grown((math.sqrt(2) - 1) / 2)
+    shown = _resized(_window(images, wide), math.ceil(spec.side * math.sqrt(2)))
+    turn = torch.tensor([[math.cos(roll), -math.sin(roll), 0.0], [math.sin(roll), math.cos(roll), 0.0]])
+    turn = turn.mul(spec.side / shown.shape[-1]).to(shown)[None]
+    grid = functional.affine_grid(turn, [1, 3, spec.side, spec.side], align_corners=False)
+    return functional.grid_sample(shown, grid, padding_mode="border", align_corners=False)
+
+
+def _roll(face: Face) -> float:
+    """Return by how much the line of the eyes is turned, clockwise as seen, in radians; 0 without landmarks."""
+    if len(face.landmarks) < 2:
+        return 0.0
+    (left, upper), (right, lower) = face.landmarks[:2]
+    return math.atan2(lower - upper, right - left)
+
+
+def _window(images: Images, box: Box) -> Images:
+    """Return the pixels in the box, to the nearest whole ones; beyond the picture its edge goes on."""
+    height, width = images.shape[-2:]
+    left, top = round(box.left), round(box.top)
+    side = max(1, round(box.width))
+    inside = images[..., max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
+    if inside.numel() == 0:
+        return images.new_zeros((1, 3, side, side))
+    missing = (
+        max(0, -left),
+        max(0, left + side - width),
+        max(0, -top),
+        max(0, top + side - height),
+    )
+    return functional.pad(inside, missing, mode="replicate") if any(missing) else inside
+
+
+def _resized(images: Images, side: int) -> Images:
+    if images.shape[-1] == side and images.shape[-2] == side:
+        return images
+    return functional.interpolate(images, (side, side), mode="bilinear", antialias=True, align_corners=False)
