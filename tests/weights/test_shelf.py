@@ -219,6 +219,12 @@ def test_a_file_inside_a_package_needs_no_shelf_but_is_checked(shelf: Shelf) -> 
     assert not shelf.directory.exists()
 
 
+def test_a_file_of_this_package_is_found_in_an_editable_installation_as_well(shelf: Shelf) -> None:
+    weights = Weights("own", 0, "", "Apache-2.0", "our own code", package="deepguard:deepguard/weights/shelf.py")
+
+    assert shelf.path(weights).name == "shelf.py"
+
+
 def test_a_package_that_is_not_installed_is_named(shelf: Shelf) -> None:
     weights = Weights("a", 0, "", "MIT", "nothing", package="no-such-distribution:a")
     assert not shelf.holds(weights)

@@ -20,6 +20,8 @@ from deepguard.weights.catalogue import Weights
 if TYPE_CHECKING:
     from deepguard.types import Watch
 
+OWN = "deepguard"
+"""The distribution that carries this file, and weights of its own."""
 HASH_DIGITS = 64
 TIMEOUT = (5.0, 20.0)
 """Seconds that a source may take to accept a connection, and between two pieces of its answer."""
@@ -116,6 +118,9 @@ class Shelf:
         if not weights.package:
             return self.directory / weights.file
         distribution, _, path = weights.package.partition(":")
+        if distribution == OWN:
+            # an editable installation knows no place of its own files
+            return Path(__file__).parents[2] / path
         try:
             return Path(str(importlib.metadata.distribution(distribution).locate_file(path)))
         except importlib.metadata.PackageNotFoundError as error:
