@@ -50,7 +50,7 @@ class Detection:
         device: on which it was judged.
         seconds: wall time of each part of the work.
         classifiers: those that took part.
-        missing: names of classifiers that were asked for or are usual, and whose weights are not here.
+        missing: names of usual classifiers whose weights are not here; they say nothing.
         threshold: where the words begin; None where no classifier that took part is calibrated.
         word: the verdict of the whole: that of its face or track with the highest probability.
         probability: of fake, calibrated, in [0, 1]; None where nothing could be judged, as for the next two.
@@ -59,6 +59,7 @@ class Detection:
         faces: of a picture, from left to right; empty for a clip.
         tracks: of a clip, one for each person; empty for a picture.
         frames: of a clip, each frame that was looked at; empty for a picture.
+        detectors: names of those that looked for faces.
         notes: what a user should know.
     """
 
@@ -77,6 +78,7 @@ class Detection:
     faces: tuple[FaceVerdict, ...] = ()
     tracks: tuple[TrackVerdict, ...] = ()
     frames: tuple[FrameVerdict, ...] = ()
+    detectors: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
