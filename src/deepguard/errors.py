@@ -4,7 +4,10 @@ DeepguardError
 |- InputError            the user, with another file
 |  |- UnreadableImage      not a picture, or a damaged one
 |  |- UnsupportedImage     a picture of a kind that is not protected (animation, several pages)
-|  `- ImageTooLarge        more pixels than the limit
+|  |- ImageTooLarge        more pixels than the limit
+|  |- UnreadableClip       not a clip, or one of which nothing can be read
+|  |- UnsupportedClip      a clip without pictures, or of a kind that is not read
+|  `- ClipTooLarge         more pixels or bytes than the limit
 |- OptionError           the user, with another option
 |- NoFace                the user, with a box of their own
 |- OutputError           the user or operator, at the place where the result goes
@@ -48,6 +51,24 @@ class ImageTooLarge(InputError):
     """The picture has more pixels than the limit allows."""
 
     code = "image_too_large"
+
+
+class UnreadableClip(InputError):
+    """The file is no clip, or one so damaged that no frame can be read."""
+
+    code = "unreadable_clip"
+
+
+class UnsupportedClip(InputError):
+    """The file is a clip without pictures, or of a kind that is not read."""
+
+    code = "unsupported_clip"
+
+
+class ClipTooLarge(InputError):
+    """The clip's frames have more pixels, or its file more bytes, than the limit allows."""
+
+    code = "clip_too_large"
 
 
 class OptionError(DeepguardError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 import torch
@@ -31,6 +32,14 @@ class Note:
     code: str
     text: str
     count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One image of a clip, 1x3xhxw, and its exact time in seconds from the clip's first frame."""
+
+    images: Images
+    time: Fraction
 
 
 @dataclass(frozen=True, slots=True)
