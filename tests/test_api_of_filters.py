@@ -11,8 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from deepguard import api
-from deepguard.api import Models, Options, load_models, protect
+from deepguard.api import Models, Options, find, load_models, protect, protecting
 from deepguard.filters.photo import Filters, apply
 from deepguard.media.picture import Picture
 from deepguard.media.read import decode
@@ -66,8 +65,8 @@ def test_faces_are_searched_in_the_photo_as_given_so_that_numbers_keep_their_mea
     face: Tensor, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     searched: list[Tensor] = []
-    survey = api.survey
-    monkeypatch.setattr(api, "survey", lambda images, *rest: searched.append(images) or survey(images, *rest))
+    survey = protecting.survey
+    monkeypatch.setattr(protecting, "survey", lambda images, *rest: searched.append(images) or survey(images, *rest))
     picture = picture_of(face)
     protect(picture, models, with_filters(WARM))
     assert torch.equal(searched[0], picture.images)
@@ -102,8 +101,8 @@ def test_with_a_drawn_box_every_face_that_does_not_touch_it_is_blurred(friends: 
 def test_a_face_too_small_to_be_protected_is_blurred_with_the_others(
     friends: Picture, models: Models, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    left = min(api.find(friends, models), key=lambda found: found.face.box.left).face
-    monkeypatch.setattr(api, "_side", lambda face: 5.0 if face == left else 100.0)
+    left = min(find(friends, models), key=lambda found: found.face.box.left).face
+    monkeypatch.setattr(protecting, "_side", lambda face: 5.0 if face == left else 100.0)
     made = protect(friends, models, with_filters(Filters(blur_others=True)))
     assert made.report.chosen == (2,)
     assert not torch.equal(made.before[..., :220], friends.images[..., :220])

@@ -14,6 +14,7 @@ from PIL import Image
 from tests.media.files_of import file_of, scene
 
 from deepguard import api
+from deepguard.api import protecting
 from deepguard.errors import ImageTooLarge, UnreadableImage
 from deepguard.media.read import decode
 from deepguard.models.detectors.ultralight import WEIGHTS as ULTRALIGHT
@@ -106,7 +107,7 @@ def test_the_preview_is_upright_and_small_whatever_the_container(tmp_path: Path,
 def test_a_face_too_small_to_protect_is_marked(
     tmp_path: Path, astronaut: torch.Tensor, empty_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "SMALLEST_FACE", 500.0)
+    monkeypatch.setattr(protecting, "SMALLEST_FACE", 500.0)
     data = png((astronaut[0].permute(1, 2, 0) * 255).byte().numpy()[20:200, 120:320])
     done = kinds.create("find", empty_shelf, CPU).run(work_of(tmp_path, data, empty_shelf))
     assert [each["large_enough"] for each in json.loads(done.made[0].data)["faces"]] == [False]

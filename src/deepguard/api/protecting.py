@@ -1,4 +1,4 @@
-"""The library: what the command line and the service call, and what a program calls."""
+"""Protecting a picture and finding its faces."""
 
 from __future__ import annotations
 
