@@ -12,7 +12,7 @@ from deepguard.defences.presets import PRESETS
 from deepguard.service.kinds.find import Find
 from deepguard.service.kinds.protect import Protect
 from deepguard.service.web.views import views
-from deepguard.service.web.words import STATIC, WORDS
+from deepguard.service.web.words import STATIC, WORDS, keys_of
 from deepguard.weights.shelf import Shelf
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
@@ -134,3 +134,12 @@ def test_every_option_preset_and_stage_has_words(tmp_path: Path) -> None:
     assert {f"preset.{name}{end}" for name in PRESETS for end in ("", ".summary")} <= set(WORDS)
     stages = {each for kind in (Protect, Find) for each in kind.spans}
     assert {f"stage.{name}" for name in stages} <= set(WORDS)
+
+
+@pytest.mark.parametrize("file", SCRIPTS, ids=lambda file: file.relative_to(STATIC).as_posix())
+def test_a_script_says_only_what_is_sent_with_it(file: Path) -> None:
+    place = file.relative_to(STATIC).parts
+    here = {*keys_of(), *(keys_of(place[1]) if place[0] == "views" else ())}
+    tabs = {view.tab for view in views()}
+    written = {each for each in QUOTED.findall(code(file)) if each in WORDS}
+    assert written - here - tabs == set()

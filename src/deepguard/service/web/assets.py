@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from types import MappingProxyType
 from fastapi import APIRouter, Request, Response
 
 from deepguard.service.web.faults import Fault
-from deepguard.service.web.words import LANGUAGES, STATIC, Words
+from deepguard.service.web.views import views
+from deepguard.service.web.words import LANGUAGES, STATIC, Words, keys_of
 
 TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -41,7 +42,7 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Return the files by their paths; the sentences are one file for each language."""
+    """Return the files by their paths; for each language, the sentences are one file and one of each view."""
     return MappingProxyType(dict(_assets()))
 
 
@@ -81,9 +82,18 @@ def _assets() -> Iterator[tuple[str, Asset]]:
         # sentences go out merged, and what a view is stands in the page itself
         if file.is_file() and file.suffix in TYPES and file.suffix != ".json":
             yield file.relative_to(STATIC).as_posix(), _asset(file.suffix, file.read_bytes())
+    # a view's own sentences go with its scripts; those of a view without scripts are the server's alone
+    common = (*keys_of(), *(each.tab for each in views() if each.tab and each.tab not in keys_of()))
     for language in LANGUAGES:
-        body = json.dumps(Words(language).every(), ensure_ascii=False, separators=(",", ":"))
-        yield f"words.{language}.json", _asset(".json", body.encode())
+        yield f"words.{language}.json", _sentences(language, common)
+        for view in views():
+            if view.script or view.kinds:
+                yield f"views/{view.name}/words.{language}.json", _sentences(language, keys_of(view.name))
+
+
+def _sentences(language: str, keys: Iterable[str]) -> Asset:
+    body = json.dumps(Words(language).some(keys), ensure_ascii=False, separators=(",", ":"))
+    return _asset(".json", body.encode())
 
 
 def _asset(suffix: str, body: bytes) -> Asset:

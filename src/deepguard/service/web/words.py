@@ -17,9 +17,13 @@ _GAP = re.compile(r"\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}")
 """{name}, or {name:time|times}: the number, and the word for one or for more."""
 
 
+def _common() -> tuple[Path, ...]:
+    return tuple(sorted((STATIC / "words").glob("*.json")))
+
+
 def files() -> tuple[Path, ...]:
     """Return the files with sentences: the page's own, and one of each view that has any."""
-    return (*sorted((STATIC / "words").glob("*.json")), *sorted((STATIC / "views").glob("*/words.json")))
+    return (*_common(), *sorted((STATIC / "views").glob("*/words.json")))
 
 
 def read_words(paths: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
@@ -34,6 +38,12 @@ def read_words(paths: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
 
 
 WORDS = read_words(files())
+
+
+def keys_of(view: str = "") -> tuple[str, ...]:
+    """Return the keys that a view's own file has; those of the page's own files where no view is named."""
+    path = STATIC / "views" / view / "words.json"
+    return tuple(read_words([path] if path.exists() else []) if view else read_words(_common()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +74,9 @@ class Words:
         """Return what people call a program that looks for faces; one that is new goes by the name of its module."""
         return self(key) if self.known(key := f"detector.{name}") else name
 
-    def every(self) -> dict[str, str]:
-        """Return all sentences by their keys."""
-        return {key: pair[LANGUAGES.index(self.language)] for key, pair in WORDS.items()}
+    def some(self, keys: Iterable[str]) -> dict[str, str]:
+        """Return sentences by their keys."""
+        return {key: WORDS[key][LANGUAGES.index(self.language)] for key in keys}
 
     def duration(self, seconds: float) -> str:
         """Return a rough time in words that suit its length."""

@@ -3,7 +3,7 @@
 import { sentence, problemOf } from './api.js';
 import { address, boot } from './boot.js';
 import { fill, h } from './dom.js';
-import { say } from './words.js';
+import { loadWords, say } from './words.js';
 
 const main = /** @type {HTMLElement} */ (document.getElementById('content'));
 /** Aborted when the view that is shown is left. */
@@ -75,7 +75,7 @@ async function show(first) {
   scrollTo(0, first ? scrollY : (scrolled.get(current) ?? 0));
   const title = (/** @type {string} */ text) => (document.title = `${text} · ${say('name')}`);
   try {
-    const module = await import(`${boot.assets}/${found.view.script}`);
+    const [module] = await Promise.all([import(`${boot.assets}/${found.view.script}`), loadWords(found.view.name)]);
     if (signal.aborted) return;
     const query = new URLSearchParams(location.search);
     await module.default.show({ root, params: found.params, query, signal, title, go });

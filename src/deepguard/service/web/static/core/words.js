@@ -3,16 +3,24 @@
 import { boot } from './boot.js';
 
 /** @type {Record<string, string>} */
-let words = {};
+const words = {};
 
 export const language = boot.language;
 const locale = (navigator.languages ?? []).find((each) => each.toLowerCase().startsWith(language)) ?? language;
 
-/** Fetch the sentences; before that, `say` knows none. */
-export async function loadWords() {
-  const answer = await fetch(`${boot.assets}/words.${language}.json`);
+/** @type {Set<string>} views whose sentences are here; "" stands for those of all views */
+const loaded = new Set();
+
+/**
+ * Fetch the sentences that all views share, or those of one view; before that, `say` does not know them.
+ * @param {string} [view] name of its folder
+ */
+export async function loadWords(view = '') {
+  if (loaded.has(view)) return;
+  const answer = await fetch(`${boot.assets}/${view && `views/${view}/`}words.${language}.json`);
   if (!answer.ok) throw new Error(`the words are not here: ${answer.status}`);
-  words = await answer.json();
+  Object.assign(words, await answer.json());
+  loaded.add(view);
 }
 
 /**

@@ -4,7 +4,7 @@ import { Problem, problemOf } from '../../core/api.js';
 import { boot } from '../../core/boot.js';
 import { announce, fill, h } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
-import { percent, say } from '../../core/words.js';
+import { loadWords, percent, say } from '../../core/words.js';
 import { over, watch } from '../../core/watch.js';
 import { working } from './progress.js';
 import { ended, gone, heading, listed, refocus } from './states.js';
@@ -150,7 +150,7 @@ async function screenOf(job, follower) {
 async function result(root, job, { visit, share }) {
   const script = boot.kinds[job.kind];
   if (!script) return root.append(listed(job, share));
-  const module = await import(`${boot.assets}/${script}`);
+  const [module] = await Promise.all([import(`${boot.assets}/${script}`), loadWords(script.split('/')[1])]);
   await module.default.draw(root, { job, share, signal: visit.signal, go: visit.go });
 }
 
