@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from deepguard.media.codec import recompress
 from deepguard.transforms.jpeg import compressed
-from deepguard.transforms.resize import resized
+from deepguard.transforms.resize import Kernel, resized
 from deepguard.types import Images
 
 PLAIN = "plain"
@@ -69,5 +69,5 @@ def _made(crops: Images, jpeg: Callable[[Images, int], Images]) -> dict[str, Ima
 
 def _through(images: Images, side: int) -> Images:
     height, width = images.shape[-2:]
-    kernel = "antialiased-bilinear"
+    kernel: Kernel = "antialiased-bilinear"
     return resized(resized(images, (min(side, height), min(side, width)), kernel), (height, width), kernel)
