@@ -1,0 +1,90 @@
+"""What a run leaves so that it can go on: written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deepguard.errors import OutputError, WeightsCorrupt
+
+LAST, BEST, LOG = "last.pt", "best.safetensors", "log.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Where a run stands: steps done, the best score and how many validations ago, and all that goes on from there."""
+
+    step: int
+    best: float
+    stale: int
+    network: Mapping[str, Tensor]
+    average: Mapping[str, Tensor]
+    optimiser: Mapping[str, Any]
+    rng: Tensor
+
+
+def save(folder: Path, progressed: Progressed) -> None:
+    """Write the checkpoint; OutputError where there is no room, and the one before stays."""
+    body = {name: getattr(progressed, name) for name in Progressed.__slots__}
+    _placed(folder / LAST, lambda part: torch.save(body, part))
+
+
+def resume(folder: Path) -> Progressed | None:
+    """Return the checkpoint, None where there is none; WeightsCorrupt where it cannot be read."""
+    file = folder / LAST
+    if not file.is_file():
+        return None
+    try:
+        return Progressed(**torch.load(file, map_location="cpu", weights_only=True))
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+        raise WeightsCorrupt(
+            f"{file} is damaged or of another version; delete it to begin anew, or name another --out"
+        ) from error
+
+
+def keep(folder: Path, weights: Mapping[str, Tensor]) -> Path:
+    """Write the best weights in half precision, a third to a half of a checkpoint's size."""
+    halved = {name: _half(value).contiguous() for name, value in weights.items()}
+    file = folder / BEST
+    _placed(file, lambda part: save_file(halved, part))
+    return file
+
+
+def note(folder: Path, row: Mapping[str, object], *, first: bool) -> None:
+    """Add a line to the log; the first one begins it."""
+    try:
+        with (folder / LOG).open("w" if first else "a", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, list(row))
+            if first:
+                writer.writeheader()
+            writer.writerow(row)
+    except OSError as error:
+        raise OutputError(
+            f"{folder / LOG} cannot be written ({error.strerror}); free space, then run it again"
+        ) from error
+
+
+def _half(value: Tensor) -> Tensor:
+    return value.half() if value.is_floating_point() else value
+
+
+def _placed(file: Path, write: Any) -> None:
+    part = file.with_name(f".{file.name}.part")
+    try:
+        write(part)
+        part.replace(file)
+    except (OSError, RuntimeError) as error:
+        part.unlink(missing_ok=True)
+        why = getattr(error, "strerror", None) or "no space or no right to write"
+        raise OutputError(
+            f"{file} cannot be written ({why}); free space, then run the same command again: it goes on from the "
+            "checkpoint before"
+        ) from error
