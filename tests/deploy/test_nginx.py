@@ -64,7 +64,8 @@ def echo() -> FastAPI:
 def test_the_limit_is_the_settings_own_and_one_mebibyte_more() -> None:
     text = (NGINX / "common.conf").read_text()
     megabytes = re.search(r"client_max_body_size (\d+)m;", text)
-    limit = ServiceSettings(_env_file=None).upload_bytes
+    settings = ServiceSettings(_env_file=None)
+    limit = max(settings.upload_bytes, settings.clip_bytes)
     assert megabytes
     assert int(megabytes[1]) * MIB == limit + MIB
     assert f"larger than {limit // MIB} MiB" in text
@@ -73,7 +74,7 @@ def test_the_limit_is_the_settings_own_and_one_mebibyte_more() -> None:
 def test_a_file_within_the_limit_passes_and_one_over_it_is_refused_in_the_api_s_own_shape(
     put: Put, settings: ServiceSettings
 ) -> None:
-    front = put("plain", echo(), settings, **{"client_max_body_size 65m;": "client_max_body_size 2m;"})
+    front = put("plain", echo(), settings, **{"client_max_body_size 257m;": "client_max_body_size 2m;"})
     with httpx.Client(base_url=f"http://127.0.0.1:{front.plain}") as client:
         assert client.post("/size", content=bytes(2 * MIB)).json() == {"size": 2 * MIB}
         refused = client.post("/size", content=bytes(2 * MIB + 1), headers={"X-Request-ID": "asked-by-me"})
@@ -89,7 +90,7 @@ def test_a_file_within_the_limit_passes_and_one_over_it_is_refused_in_the_api_s_
 def test_a_file_over_the_limit_is_refused_before_it_is_sent(put: Put, settings: ServiceSettings) -> None:
     front = put("plain", echo(), settings)
     with socket.create_connection(("127.0.0.1", front.plain), timeout=10) as caller:
-        caller.sendall(f"POST /size HTTP/1.1\r\nHost: here\r\nContent-Length: {66 * MIB}\r\n\r\n".encode())
+        caller.sendall(f"POST /size HTTP/1.1\r\nHost: here\r\nContent-Length: {258 * MIB}\r\n\r\n".encode())
         assert caller.recv(100).startswith(b"HTTP/1.1 413 ")
 
 

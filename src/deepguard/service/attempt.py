@@ -155,6 +155,8 @@ class _Attempt:
                 device=self._bench.device,
                 watch=self._watch,
                 facts=self._facts(),
+                clip_seconds=settings.clip_seconds,
+                clip_frames=settings.clip_frames,
             )
             with self._bench.guard.limiting():
                 return kind.run(work)

@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.orm import Session
 
 from deepguard.service.figures import live_workers
-from deepguard.service.guesses import first_guess, variant_of
+from deepguard.service.guesses import Size, first_guess, variant_of
 from deepguard.service.jobs import seconds_between
 from deepguard.service.states import State
 from deepguard.service.tables import Job, Outcome, now
@@ -23,7 +23,7 @@ ENOUGH = 3
 """Fewer say less than the first guess."""
 ALIKE = 3.0
 """Jobs that were guessed to take more or less than so many times as long were other work."""
-MEGAPIXELS = 12.0
+USUAL = Size(12.0)
 """A picture whose size is not known yet counts as a telephone's photo."""
 
 
@@ -35,16 +35,14 @@ class Estimate:
     samples: int
 
 
-def estimate(
-    session: Session, ability: Mapping[str, Any], options: Mapping[str, Any], megapixels: float | None
-) -> Estimate:
+def estimate(session: Session, ability: Mapping[str, Any], options: Mapping[str, Any], size: Size | None) -> Estimate:
     """Return how long work takes: the first guess, corrected by how wrong it was in the last jobs like it.
 
     The correction is the median of seconds / guess, each of the guess at that time: only the guess knows the picture's
     size, the user's own options and the weights that were here. Three quick steps say nothing of fifty: only jobs of
     about the same guess count. `ability` is what workers published of the kind.
     """
-    guess = first_guess(ability, options, megapixels if megapixels is not None else MEGAPIXELS)
+    guess = first_guess(ability, options, size or USUAL)
     seen = (
         select(Outcome.seconds / Outcome.guess)
         .where(

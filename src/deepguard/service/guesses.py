@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
-def first_guess(ability: Mapping[str, Any], options: Mapping[str, Any], megapixels: float) -> float:
-    """Return the seconds of work on a picture of this size, as far as the user's own options tell."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a file is: a picture in megapixels, a clip in megabytes."""
+
+    amount: float
+    clip: bool = False
+
+
+def first_guess(ability: Mapping[str, Any], options: Mapping[str, Any], size: Size) -> float:
+    """Return the seconds of work on a file of this size, as far as the user's own options tell."""
     variant = variant_of(ability, options)
     seconds: Mapping[str, Sequence[float]] = ability["seconds"]
     fixed, each = _of(seconds, variant) or next(iter(seconds.values()), (0.0, 0.0))
-    return (float(fixed) + float(each) * megapixels) * _load(ability, options, variant)
+    if size.clip and ability.get("clips"):
+        fixed, each = ability["clips"]
+    return (float(fixed) + float(each) * size.amount) * _load(ability, options, variant)
 
 
 def variant_of(ability: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
 from deepguard.service.database import changed
-from deepguard.service.guesses import first_guess
+from deepguard.service.guesses import Size, first_guess
 from deepguard.service.states import ACTIVE, State, sources
 from deepguard.service.tables import Job, Outcome, Result, Worker, now
 
@@ -224,6 +224,7 @@ def _note(session: Session, job_id: str) -> None:
             guess=_guess(session, job),
             found_before=facts.get("found_before"),
             found_after=facts.get("found_after"),
+            verdict=str(facts.get("verdict", "")),
         )
     )
 
@@ -232,5 +233,6 @@ def _guess(session: Session, job: Job) -> float | None:
     """Return the seconds that a job which is over could be expected to take on its worker; None where unknown."""
     worker = session.get(Worker, job.worker)
     ability = worker.abilities.get(job.kind) if worker else None
-    megapixels = job.summary.get("megapixels")
-    return first_guess(ability, job.options, megapixels) if ability and megapixels else None
+    pixels, size = (job.summary.get(each) for each in ("megapixels", "clip_megabytes"))
+    known = Size(size, clip=True) if size else Size(pixels) if pixels else None
+    return first_guess(ability, job.options, known) if ability and known else None

@@ -80,8 +80,11 @@ class ServiceSettings(BaseSettings):
     log_copies: int = Field(default=100, ge=0, description="how many of the last job logs are kept in a separate place")
     logs: Path | None = Field(default=None, description="that separate place; `logs` inside the home where unset")
 
-    upload_bytes: int = Field(default=64 << 20, ge=1, description="largest file, in bytes")
+    upload_bytes: int = Field(default=64 << 20, ge=1, description="largest picture, in bytes")
     pixels: int = Field(default=50_000_000, ge=1, description="largest picture, in pixels")
+    clip_bytes: int = Field(default=256 << 20, ge=1, description="largest clip, in bytes")
+    clip_seconds: int = Field(default=3600, ge=1, description="longest clip, in seconds")
+    clip_frames: int = Field(default=300, ge=1, description="most frames of a clip that a job may look at")
     queue_length: int = Field(default=1000, ge=1, description="most jobs that may wait in all")
     queue_length_each: int = Field(default=600, ge=1, description="most jobs that may wait of one visitor or key")
     store_bytes: int = Field(default=20 << 30, ge=1, description="most bytes that uploads and results may take in all")

@@ -199,6 +199,7 @@ class Outcome(Table):
     """How one job ended, without a name or an owner: what statistics, metrics and estimates are made from.
 
     `guess` is the first guess at its seconds, made with what its worker could do; null where that is not known.
+    `verdict` is the word that detection came to, "" for other kinds.
     """
 
     __tablename__ = "outcomes"
@@ -215,6 +216,7 @@ class Outcome(Table):
     guess: Mapped[float | None] = mapped_column(Float)
     found_before: Mapped[int | None]
     found_after: Mapped[int | None]
+    verdict: Mapped[str] = mapped_column(String(16), default="", server_default="")
 
 
 class Clock(Table):

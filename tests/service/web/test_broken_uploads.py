@@ -19,7 +19,7 @@ from deepguard.service.web import closing, uploads
 
 
 def test_a_file_over_the_limit_is_refused_before_its_body_is_sent(tmp_path):
-    parts, app = application(tmp_path, upload_bytes=1 << 20)
+    parts, app = application(tmp_path, upload_bytes=1 << 20, clip_bytes=1 << 20)
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
         # only the head: the answer comes although nothing of the body ever did
         sender.sendall(head(UPLOADS, 5 << 20))
@@ -33,7 +33,7 @@ def test_a_file_over_the_limit_is_refused_before_its_body_is_sent(tmp_path):
 
 
 def test_a_file_that_grows_over_the_limit_is_refused_at_once_and_its_sender_reads_why(tmp_path):
-    parts, app = application(tmp_path, upload_bytes=1 << 20)
+    parts, app = application(tmp_path, upload_bytes=1 << 20, clip_bytes=1 << 20)
     start = part("file", picture(), "a")[:-2]
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
         # the length that was announced is allowed, and chunks announce none
@@ -49,7 +49,7 @@ def test_a_file_that_grows_over_the_limit_is_refused_at_once_and_its_sender_read
 
 def test_a_sender_that_goes_on_after_its_refusal_is_cut_off(tmp_path, monkeypatch):
     monkeypatch.setattr(closing, "LINGER_SECONDS", 0.2)
-    _, app = application(tmp_path, upload_bytes=1 << 20)
+    _, app = application(tmp_path, upload_bytes=1 << 20, clip_bytes=1 << 20)
     with serving(app) as port, socket.create_connection(("127.0.0.1", port), timeout=10) as sender:
         sender.sendall(head(UPLOADS, 5 << 20))
         began = time.monotonic()

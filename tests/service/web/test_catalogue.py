@@ -11,6 +11,7 @@ from tests.service.web.callers import ABILITIES, HEALTH, SCHEMA, bring, caller, 
 
 from deepguard import __version__
 from deepguard.service import estimates
+from deepguard.service.guesses import Size
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
 from deepguard.service.tables import Outcome, now
@@ -141,10 +142,10 @@ def test_experience_corrects_the_first_guess_by_its_median_error(me, parts):
 def test_only_the_last_fifty_count(any_parts):
     happened(any_parts, *[99.0] * 30, *[9.0] * 50)
     with any_parts.database.reading() as session:
-        guess = estimates.estimate(session, ABILITIES["protect"], {}, 3.0)
+        guess = estimates.estimate(session, ABILITIES["protect"], {}, Size(3.0))
         unknown = estimates.estimate(session, ABILITIES["protect"], {}, None)
     assert (guess.seconds, guess.samples) == (8.0, 50)
-    assert unknown.seconds == (10.0 + 2.0 * estimates.MEGAPIXELS) / 2
+    assert unknown.seconds == (10.0 + 2.0 * estimates.USUAL.amount) / 2
 
 
 def test_an_estimate_follows_the_users_own_options(me, parts):

@@ -127,7 +127,8 @@ def test_one_visitors_form_says_nothing_of_anothers_job(parts: Parts, client: ht
     [
         (b"", "balanced", 415, "This is no photo, or a damaged one"),
         (b"MZ" + bytes(200), "balanced", 415, "This is no photo, or a damaged one"),
-        (b"GIF89a" + bytes(200), "balanced", 415, "cannot be protected"),
+        (b"8BPS" + bytes(200), "balanced", 415, "cannot be protected"),
+        (b"GIF89a" + bytes(200), "balanced", 415, "Clips can only be checked"),
         (photo(), "no-such", 422, "Something is missing or does not fit"),
         (b"\xff\xd8\xff" + bytes(3000), "balanced", 413, "The file is too large"),
     ],

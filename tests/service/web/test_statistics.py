@@ -55,9 +55,18 @@ def test_days_kinds_states_times_failures_and_effect(any_parts):
         "waited_median": pytest.approx(0.55),
         "found_before": 9.0,
         "found_after": 0.5,
+        "verdicts": {},
     }
     assert (days[0]["seconds_median"], days[0]["seconds_90"], days[0]["found_before"]) == (2.0, 2.0, None)
     assert (days[2]["seconds_median"], days[2]["waited_median"], days[2]["states"]) == (None, None, {"failed": 1})
+
+
+def test_verdicts_are_counted_by_their_word(client, parts):
+    for verdict in ("likely_real", "likely_real", "cannot_judge"):
+        ended(parts, 0, kind="detect", verdict=verdict)
+    ended(parts, 0, kind="detect", state=State.FAILED, code="unreadable_clip")
+    (day,) = client.get(ADDRESS).json()["days"]
+    assert day["verdicts"] == {"likely_real": 2, "cannot_judge": 1}
 
 
 def test_only_as_many_days_are_shown_as_are_asked_for_today_included(client, parts):

@@ -67,7 +67,8 @@ def test_an_upload_expires_when_the_settings_say(client, parts):
         (b"\x7fELF\x02\x01\x01" + bytes(500), "unreadable_image"),
         (b"<html><script>alert(1)</script></html>", "unreadable_image"),
         (b"PK\x03\x04" + picture(), "unreadable_image"),
-        (b"GIF89a" + bytes(500), "unsupported_image"),
+        (b"8BPS" + bytes(500), "unsupported_image"),
+        (b"G" + bytes(5000), "unreadable_image"),
         (b"%PDF-1.7\n" + picture(), "unsupported_image"),
     ],
 )

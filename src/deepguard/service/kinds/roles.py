@@ -6,6 +6,7 @@ torch nor weights.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ class Ability:
             to every one of them. The amount of a list is its length.
         results: the names of the files that a job makes, the most important first.
         missing: what would take part if its weights were here, each with the command that brings it.
+        clips: seconds and seconds per megabyte for a clip, as `seconds` for a picture; empty where it takes no clips.
     """
 
     name: str
@@ -45,13 +47,15 @@ class Ability:
     missing: Mapping[str, str]
     still: float = 1.0
     grows: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    clips: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """One job as its kind sees it: the uploaded file, the user's name for it, and the options, checked.
 
-    `facts` are what the job's log should tell as well: its id, attempt and worker.
+    `facts` are what the job's log should tell as well: its id, attempt and worker. `clip_seconds` is the longest clip
+    that is allowed, `clip_frames` the most of its frames that may be looked at; no limit where they are not given.
     """
 
     file: Path
@@ -62,6 +66,8 @@ class Work:
     device: torch.device
     watch: Watch
     facts: Mapping[str, Any] = field(default_factory=dict)
+    clip_seconds: float = math.inf
+    clip_frames: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

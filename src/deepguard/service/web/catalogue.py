@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from deepguard import __version__
 from deepguard.errors import unknown
-from deepguard.media.signatures import Container
+from deepguard.media.signatures import ClipContainer, Container
 from deepguard.service.figures import live_workers
 from deepguard.service.parts import Parts
 from deepguard.service.tables import Worker
@@ -46,6 +46,7 @@ class Kind(BaseModel):
     )
     presets: list[Preset] = Field(description="named sets of options")
     results: list[str] = Field(description="names of the files that it makes", examples=[["picture", "log"]])
+    clips: bool = Field(False, description="whether it works on clips too", examples=[False])
     missing: dict[str, str] = Field(
         description="what would take part if its weights were here -> the command that brings it",
         examples=[{"scrfd": "deepguard models pull scrfd"}],
@@ -82,8 +83,14 @@ class Limits(BaseModel):
     """What may be sent, and for how long it is kept."""
 
     containers: list[str] = Field(description="formats of files that are taken", examples=[["JPEG", "PNG"]])
-    upload_bytes: int = Field(description="largest file in bytes", examples=[64 << 20])
+    upload_bytes: int = Field(description="largest picture in bytes", examples=[64 << 20])
     pixels: int = Field(description="largest picture in pixels", examples=[50_000_000])
+    clip_containers: list[str] = Field(
+        description="formats of clips that are taken, by the kinds of job that say so", examples=[["MP4", "MOV"]]
+    )
+    clip_bytes: int = Field(description="largest clip in bytes", examples=[256 << 20])
+    clip_seconds: int = Field(description="longest clip in seconds", examples=[3600])
+    clip_frames: int = Field(description="most frames of a clip that a job may look at", examples=[300])
     keep_hours: float = Field(description="hours until uploads and results are removed", examples=[24.0])
     keep_days: float = Field(description="days until the record of a removed job is forgotten", examples=[30.0])
     job_seconds: int = Field(description="longest time that a job may run, in seconds", examples=[1800])
@@ -135,6 +142,10 @@ def show_limits(parts: Open, visitor: Reader) -> Limits:
         containers=list(get_args(Container)),
         upload_bytes=settings.upload_bytes,
         pixels=settings.pixels,
+        clip_containers=sorted(frozenset(get_args(ClipContainer)) - frozenset(get_args(Container))),
+        clip_bytes=settings.clip_bytes,
+        clip_seconds=settings.clip_seconds,
+        clip_frames=settings.clip_frames,
         keep_hours=settings.keep_hours,
         keep_days=settings.keep_days,
         job_seconds=settings.job_seconds,
@@ -168,11 +179,15 @@ def ability(session: Session, kind: str) -> Mapping[str, Any]:
     return found
 
 
-def schema_of(parts: Parts, kind: str) -> Mapping[str, Any]:
-    """Return the JSON schema of a kind's options; OptionError or Fault where there is no such kind (yet)."""
+def ability_of(parts: Parts, kind: str) -> Mapping[str, Any]:
+    """Return one published kind; OptionError or Fault where there is no such kind (yet)."""
     with parts.database.reading() as session:
-        schema: Mapping[str, Any] = ability(session, kind)["schema"]
-        return schema
+        return ability(session, kind)
+
+
+def takes_clips(ability: Mapping[str, Any]) -> bool:
+    """Return whether a published kind works on clips too; workers of an earlier version say nothing of it."""
+    return bool(ability.get("clips"))
 
 
 def _published(session: Session, column: InstrumentedAttribute[dict[str, Any]]) -> dict[str, Any]:
@@ -182,4 +197,4 @@ def _published(session: Session, column: InstrumentedAttribute[dict[str, Any]]) 
 
 
 def _kind(ability: Mapping[str, Any]) -> Kind:
-    return Kind.model_validate({**ability, "options": ability["schema"]})
+    return Kind.model_validate({**ability, "options": ability["schema"], "clips": takes_clips(ability)})

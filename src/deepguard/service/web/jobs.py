@@ -16,8 +16,10 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
+from deepguard.errors import UnsupportedClip
 from deepguard.service import clock, estimates, figures
 from deepguard.service import jobs as moves
+from deepguard.service.guesses import Size
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.tables import Job, Upload
@@ -187,7 +189,7 @@ def estimate(wish: shapes.Question, parts: Open, visitor: Reader) -> shapes.Esti
     """Return how long a job would take and wait; nothing is begun."""
     with parts.database.reading() as session:
         ability, upload = _checked(session, visitor, wish)
-        guess = estimates.estimate(session, ability, wish.options, megapixels_of(upload))
+        guess = estimates.estimate(session, ability, wish.options, size_of(upload))
         since = own_job(session, visitor, wish.job).queued if wish.job else None
         waiting = estimates.waiting_seconds(session, since)
     return shapes.Estimate(
@@ -198,9 +200,11 @@ def estimate(wish: shapes.Question, parts: Open, visitor: Reader) -> shapes.Esti
     )
 
 
-def megapixels_of(upload: Upload) -> float | None:
-    """Return the size of an upload's picture, None where it is not known."""
-    return upload.width * upload.height / 1e6 if upload.width and upload.height else None
+def size_of(upload: Upload) -> Size | None:
+    """Return how large an upload's picture or clip is, None where it is not known."""
+    if upload.container in uploads.CLIPS:
+        return Size(upload.size / 1e6, clip=True)
+    return Size(upload.width * upload.height / 1e6) if upload.width and upload.height else None
 
 
 def _create(
@@ -249,7 +253,7 @@ def _new(parts: Parts, session: Session, visitor: Visitor, wish: shapes.Wish) ->
         name=upload.name,
         upload_id=upload.id,
         options=wish.options,
-        estimate=estimates.estimate(session, ability, wish.options, megapixels_of(upload)).seconds,
+        estimate=estimates.estimate(session, ability, wish.options, size_of(upload)).seconds,
         expires=clock.expiry(session, parts.settings.keep_hours),
     )
     # last, as others of this owner wait for it
@@ -262,7 +266,10 @@ def _checked(session: Session, visitor: Visitor, wish: shapes.Wish) -> tuple[Map
     """Return the kind and the upload of a wish that can be done."""
     ability = catalogue.ability(session, wish.kind)
     check_options(ability["schema"], wish.options)
-    return ability, _kept(session, visitor, wish.upload)
+    upload = _kept(session, visitor, wish.upload)
+    if upload.container in uploads.CLIPS and not catalogue.takes_clips(ability):
+        raise UnsupportedClip(uploads.no_clips(upload.name))
+    return ability, upload
 
 
 def _kept(session: Session, visitor: Visitor, upload_id: str) -> Upload:

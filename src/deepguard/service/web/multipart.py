@@ -82,6 +82,13 @@ class Form:
                 return
             await self._feed()
 
+    def narrow(self, limit: int) -> None:
+        """Let the file have no more bytes than `limit`, now that it is known what it is; Fault where it has already."""
+        self._limit = min(self._limit, limit)
+        self._refuse_announced()
+        if self._taken > self._limit:
+            raise self._too_large()
+
     def _refuse_announced(self) -> None:
         announced = self._request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > self._limit + FRAME_BYTES:
@@ -208,7 +215,7 @@ async def open_form(request: Request, limit: int, allowed: Mapping[str, str] | N
 
 def described(allowed: Mapping[str, str] | None = None) -> dict[str, object]:
     """Return the form's description for OpenAPI."""
-    properties: dict[str, object] = {FILE: {"type": "string", "format": "binary", "description": "the picture"}}
+    properties: dict[str, object] = {FILE: {"type": "string", "format": "binary", "description": "the picture or clip"}}
     properties |= {name: {"type": "string", "description": meaning} for name, meaning in (allowed or {}).items()}
     schema = {"type": "object", "required": [FILE], "properties": properties, "additionalProperties": False}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": schema}}}}

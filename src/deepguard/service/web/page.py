@@ -85,7 +85,7 @@ def start(request: Request, parts: Open, visitor: Reader, removed: bool = False)
 @router.post("/", dependencies=[multipart.BODY])
 async def send(request: Request, parts: Open, visitor: Owner) -> Response:
     """Take a picture, make a job of it, and lead to the job's page."""
-    schema = await run_in_threadpool(catalogue.schema_of, parts, KIND)
+    schema = (await run_in_threadpool(catalogue.ability_of, parts, KIND))["schema"]
     form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
     upload = await uploads.receive(parts, visitor, form, lambda whole: check_options(schema, _options(whole)))
     once = form.fields.get(ONCE, "")

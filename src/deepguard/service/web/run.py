@@ -54,10 +54,15 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     """
     # the time that the file takes to arrive counts
     until = time.monotonic() + wait
-    schema = await run_in_threadpool(_schema, parts, kind)
-    form = await multipart.open_form(request, parts.settings.upload_bytes, FIELDS)
+    ability = await run_in_threadpool(_ability, parts, kind)
+    clips = catalogue.takes_clips(ability)
+    form = await multipart.open_form(request, uploads.most_bytes(parts.settings, clips=clips), FIELDS)
     upload = await uploads.receive(
-        parts, visitor, form, lambda whole: options.check_options(schema, options_in(whole.fields))
+        parts,
+        visitor,
+        form,
+        lambda whole: options.check_options(ability["schema"], options_in(whole.fields)),
+        clips=clips,
     )
     job_id = await run_in_threadpool(jobs.begin, request, visitor, kind, upload, options_in(form.fields))
     await _over(request, job_id, until - time.monotonic())
@@ -95,9 +100,9 @@ def first_result(job: Job) -> Result:
     raise Fault(code, job.error_message or "the job made nothing", job=job.id)
 
 
-def _schema(parts: Parts, kind: str) -> Mapping[str, Any]:
+def _ability(parts: Parts, kind: str) -> Mapping[str, Any]:
     try:
-        return catalogue.schema_of(parts, kind)
+        return catalogue.ability_of(parts, kind)
     except OptionError as error:
         # here it is a part of the address
         raise Fault("not_found", str(error)) from error

@@ -26,7 +26,7 @@ _PROBLEMS: Mapping[int, str] = MappingProxyType(
         409: "not in this state",
         410: "removed after its time",
         413: "larger than the limit, in bytes or in pixels",
-        415: "the file is no picture, or of a kind that is not worked on",
+        415: "the file is no picture or clip, or of a kind that is not worked on",
         422: "the request does not fit; the message names what",
         429: "too many; `Retry-After` says when",
         503: "something is down; `Retry-After` says when to try again",

@@ -42,6 +42,9 @@ class Day(BaseModel):
     waited_median: float | None = Field(description="median seconds that those done had waited", examples=[0.2])
     found_before: float | None = Field(description="mean number of detectors that found a face before", examples=[8.5])
     found_after: float | None = Field(description="mean number of detectors that still find one", examples=[0.4])
+    verdicts: dict[str, int] = Field(
+        default_factory=dict, description="how many of those done came to which word", examples=[{"uncertain": 2}]
+    )
 
 
 class Statistics(BaseModel):
@@ -71,8 +74,11 @@ def read_days(session: Session, since: ColumnElement[bool]) -> list[Day]:
     counts = _by_place(session.execute(select(*place, *sums).where(since).group_by(*place, *sums[:2])))
     effects = _by_place(session.execute(select(*place, *means).where(*done).group_by(*place)))
     times = _by_place(session.execute(last))
+    words = select(*place, Outcome.verdict, func.count()).where(*done, Outcome.verdict != "")
+    verdicts = _by_place(session.execute(words.group_by(*place, Outcome.verdict)))
     places = sorted(counts, key=lambda each: (-each[0].toordinal(), each[1]))
-    return [_day(each, counts[each], effects.get(each, [(None, None)])[0], times.get(each, [])) for each in places]
+    days = (_day(each, counts[each], effects.get(each, [(None, None)])[0], times.get(each, [])) for each in places)
+    return [day.model_copy(update={"verdicts": dict(verdicts.get((day.day, day.kind), ()))}) for day in days]
 
 
 def _day_of(session: Session) -> ColumnElement[Any]:

@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated
+from typing import Annotated, get_args
 
 import imagesize
 import sqlalchemy
@@ -18,10 +18,19 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
-from deepguard.errors import DeepguardError
-from deepguard.media.signatures import ENOUGH, Container, recognise
+from deepguard.errors import DeepguardError, UnsupportedClip
+from deepguard.media.signatures import (
+    ENOUGH,
+    ENOUGH_OF_CLIPS,
+    SUPPORTED,
+    ClipContainer,
+    Container,
+    clip_container,
+    recognise,
+)
 from deepguard.service import clock, figures
 from deepguard.service.parts import Parts
+from deepguard.service.settings import ServiceSettings
 from deepguard.service.states import ACTIVE
 from deepguard.service.store import upload_key
 from deepguard.service.tables import Job, Upload, identifier, now
@@ -39,6 +48,10 @@ HEAD_BYTES = 256 << 10
 NAME_LENGTH = 120
 SUFFIX_LENGTH = 10
 NAMELESS = "picture"
+SYNC = 0x47
+"""What each packet of a transport stream has at its beginning, or four bytes later."""
+CLIPS = frozenset(get_args(ClipContainer)) - frozenset(get_args(Container))
+"""Containers of clips; one that pictures have too counts as a picture here, animated or not."""
 
 router = APIRouter(prefix=f"{API}/uploads", tags=["uploads"])
 UploadId = Annotated[str, Path(description="id of the upload", max_length=200, examples=[shapes.ID])]
@@ -53,9 +66,9 @@ UploadId = Annotated[str, Path(description="id of the upload", max_length=200, e
     summary="Send a file",
 )
 async def create(request: Request, response: Response, parts: Open, visitor: Owner) -> shapes.Upload:
-    """Keep a picture for jobs to work on. What counts is its content, not its name or the type that is told."""
-    form = await multipart.open_form(request, parts.settings.upload_bytes)
-    upload = await receive(parts, visitor, form)
+    """Keep a picture or clip for jobs to work on. What counts is its content, not its name or type as told."""
+    form = await multipart.open_form(request, most_bytes(parts.settings, clips=True))
+    upload = await receive(parts, visitor, form, clips=True)
     response.headers["Location"] = addresses.upload_of(request, upload.id)
     return await run_in_threadpool(_shown, parts, upload)
 
@@ -92,16 +105,27 @@ def own_upload(session: Session, visitor: Visitor, upload_id: str, *, expired: b
     return upload
 
 
+def most_bytes(settings: ServiceSettings, *, clips: bool) -> int:
+    """Return the most bytes that a file may have before it is known what it is; `clips` where it may be a clip."""
+    return max(settings.upload_bytes, settings.clip_bytes) if clips else settings.upload_bytes
+
+
 async def receive(
-    parts: Parts, visitor: Visitor, form: Form, check: Callable[[Form], None] = lambda form: None
+    parts: Parts,
+    visitor: Visitor,
+    form: Form,
+    check: Callable[[Form], None] = lambda form: None,
+    *,
+    clips: bool = False,
 ) -> Upload:
     """Store the file of an opened form and return its row, written and committed.
 
-    `check` is called once the whole form is known; whatever it or anything else raises, nothing stays behind.
+    `check` is called once the whole form is known; whatever it or anything else raises, nothing stays behind. A clip
+    is refused unless `clips` are taken.
     """
     upload = Upload(id=identifier(), owner=visitor.owner, name=file_name(form.filename), created=now())
-    arriving = _Arriving(form, upload.name, parts.settings.pixels)
-    await arriving.open()
+    arriving = _Arriving(form, upload.name, parts.settings)
+    await arriving.open(clips=clips)
     await run_in_threadpool(_refuse_where_full, parts)
     await _stored(parts, upload.id, arriving)
     try:
@@ -142,35 +166,54 @@ def file_name(name: str) -> str:
 class _Arriving:
     """A file on its way into the store: recognised and measured by its beginning, counted and hashed throughout."""
 
-    def __init__(self, form: Form, name: str, most_pixels: int) -> None:
-        self.container: Container
+    def __init__(self, form: Form, name: str, settings: ServiceSettings) -> None:
+        self.container: Container | ClipContainer
         self.shape: tuple[int | None, int | None] = (None, None)
         self.size = 0
         self.digest = hashlib.sha256()
         self.fault: Exception | None = None
         self._name = name
-        self._most_pixels = most_pixels
+        self._form = form
+        self._settings = settings
         self._chunks = form.chunks()
         self._head = bytearray()
 
-    async def open(self) -> None:
-        """Read the beginning; UnreadableImage, UnsupportedImage or Fault where the file is refused by it."""
+    async def open(self, *, clips: bool) -> None:
+        """Read the beginning; InputError or Fault where the file is refused by it, a clip unless `clips` are taken."""
         recognised = False
         async for chunk in self._chunks:
             self._head += chunk
-            if not recognised and len(self._head) >= ENOUGH:
-                self.container, recognised = recognise(bytes(self._head[:ENOUGH]), self._name), True
+            if not recognised and _tells(self._head):
+                self._recognise(clips=clips)
+                recognised = True
             if len(self._head) >= HEAD_BYTES:
                 break
         if not recognised:
-            self.container = recognise(bytes(self._head), self._name)
+            self._recognise(clips=clips)
+        if self.container not in CLIPS:
+            self._measure()
+
+    def _recognise(self, *, clips: bool) -> None:
+        head = bytes(self._head[:ENOUGH_OF_CLIPS])
+        clip = clip_container(head)
+        if clip is None or clip not in CLIPS:
+            self.container = recognise(head, self._name)
+            self._form.narrow(self._settings.upload_bytes)
+            return
+        if not clips:
+            raise UnsupportedClip(no_clips(self._name))
+        self.container = clip
+        self._form.narrow(self._settings.clip_bytes)
+
+    def _measure(self) -> None:
         self.shape = pixel_size(bytes(self._head))
         width, height = self.shape
-        if width and height and width * height > self._most_pixels:
+        most = self._settings.pixels
+        if width and height and width * height > most:
             raise Fault(
                 "image_too_large",
-                f"the picture has {width}x{height} pixels; at most {self._most_pixels} are allowed, so make it smaller",
-                limit=self._most_pixels,
+                f"the picture has {width}x{height} pixels; at most {most} are allowed, so make it smaller",
+                limit=most,
             )
 
     async def chunks(self) -> AsyncIterator[bytes]:
@@ -188,6 +231,18 @@ class _Arriving:
         self.size += len(chunk)
         self.digest.update(chunk)
         return chunk
+
+
+def _tells(head: bytes | bytearray) -> bool:
+    """Return whether more of a file would not change what it is; only packets of a transport stream need more."""
+    if len(head) >= ENOUGH_OF_CLIPS or len(head) < ENOUGH:
+        return len(head) >= ENOUGH
+    return clip_container(bytes(head)) is not None or SYNC not in {head[0], head[4]}
+
+
+def no_clips(name: str) -> str:
+    """Return the sentence for a clip where only pictures are taken."""
+    return f"{name} is a clip, and this is done to pictures only; give a {SUPPORTED} file, or detect with the clip"
 
 
 def pixel_size(head: bytes) -> tuple[int | None, int | None]:
