@@ -1,5 +1,16 @@
 """The library: what the command line and the service call, and what a program calls."""
 
+from deepguard.api.detecting import (
+    FRAMES,
+    MOST_FRAMES,
+    USUAL,
+    Detected,
+    DetectOptions,
+    Judges,
+    check_detection,
+    detect,
+    load_classifiers,
+)
 from deepguard.api.protecting import (
     SMALLEST_FACE,
     VERIFIED_THROUGH,
@@ -17,17 +28,26 @@ from deepguard.api.protecting import (
 )
 
 __all__ = [
+    "FRAMES",
+    "MOST_FRAMES",
     "SMALLEST_FACE",
+    "USUAL",
     "VERIFIED_THROUGH",
+    "DetectOptions",
+    "Detected",
     "Found",
+    "Judges",
     "Models",
     "Options",
     "Plan",
     "Protected",
     "check",
+    "check_detection",
     "check_loaded",
+    "detect",
     "device_named",
     "find",
+    "load_classifiers",
     "load_models",
     "protect",
 ]
