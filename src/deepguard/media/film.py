@@ -47,6 +47,8 @@ def _unreadable(name: str) -> UnreadableClip:
 
 def _chosen(film: InputContainer, name: str) -> int:
     """Return the index of the stream with the film: the largest one that is no cover picture."""
+    if not len(film.streams):
+        raise _unreadable(name)
     streams = [stream for stream in film.streams.video if not stream.disposition & _STILL]
     if not streams:
         what = "sound but no pictures" if film.streams.audio else "no pictures"
