@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from deepguard.errors import OptionError, WeightsCorrupt, WeightsMissing
-from deepguard.registry import Registry
+from deepguard.registry import Extra, Registry
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.shelf import Shelf
 
@@ -104,3 +104,22 @@ def test_what_is_on_the_shelf_is_available(tmp_path: Path) -> None:
     shelf.take(tmp_path / "mine", WEIGHTS)
     assert registry.available(shelf) == ("one",)
     assert registry.create("one", shelf, CPU) == b"1"
+
+
+def test_a_plug_in_whose_packages_are_not_installed_is_unavailable_and_says_what_brings_them(tmp_path: Path) -> None:
+    registry: Registry[str] = Registry("toy", "xml.parsers")
+
+    @registry.register("there", extra=Extra("vit", "json"))
+    def there(files: Sequence[Path], device: torch.device) -> str:
+        return "there"
+
+    @registry.register("absent", extra=Extra("vit", "no_such_module_at_all"))
+    def absent(files: Sequence[Path], device: torch.device) -> str:
+        raise AssertionError("its packages are not here")
+
+    assert registry.available(Shelf(tmp_path)) == ("there",)
+    assert registry.create("there", Shelf(tmp_path), CPU) == "there"
+    with pytest.raises(WeightsMissing) as failure:
+        registry.create("absent", Shelf(tmp_path), CPU)
+    sentence = "absent needs Python packages that are not installed; run: pip install 'deepguard[vit]'"
+    assert str(failure.value) == sentence

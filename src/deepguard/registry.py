@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from deepguard.errors import unknown
+from deepguard.errors import WeightsMissing, unknown
 from deepguard.weights.catalogue import Weights
 
 if TYPE_CHECKING:
@@ -24,6 +25,24 @@ Factory: TypeAlias = Callable[[Sequence[Path], "torch.device"], T]
 
 
 @dataclass(frozen=True, slots=True)
+class Extra:
+    """Python packages that come only on demand: the extra's name in this package, and a module that it brings."""
+
+    name: str
+    module: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether the module is there; it is not imported."""
+        return importlib.util.find_spec(self.module) is not None
+
+    @property
+    def command(self) -> str:
+        """The command that brings it."""
+        return f"pip install 'deepguard[{self.name}]'"
+
+
+@dataclass(frozen=True, slots=True)
 class Entry(Generic[T]):
     """One plug-in: its name, what it needs and how it is made. `summary` is its factory's first line."""
 
@@ -31,6 +50,12 @@ class Entry(Generic[T]):
     weights: tuple[Weights, ...]
     factory: Factory[T]
     summary: str
+    extra: Extra | None = None
+
+    @property
+    def installed(self) -> bool:
+        """Whether the Python packages that it needs are there."""
+        return self.extra is None or self.extra.installed
 
 
 class Registry(Generic[T]):
@@ -42,14 +67,17 @@ class Registry(Generic[T]):
         self._entries: dict[str, Entry[T]] = {}
         self._discovered = False
 
-    def register(self, name: str, *weights: Weights) -> Callable[[Factory[T]], Factory[T]]:
-        """Return the decorator that enters a factory under `name`; a name that is taken raises ValueError."""
+    def register(self, name: str, *weights: Weights, extra: Extra | None = None) -> Callable[[Factory[T]], Factory[T]]:
+        """Return the decorator that enters a factory under `name`; a name that is taken raises ValueError.
+
+        The module of a plug-in with an `extra` imports its packages in the factory only, as they may not be there.
+        """
 
         def enter(factory: Factory[T]) -> Factory[T]:
             if name in self._entries:
                 raise ValueError(f"two {self.kind}s are called {name}")
             summary = (factory.__doc__ or "").strip().split("\n", 1)[0]
-            self._entries[name] = Entry(name, weights, factory, summary)
+            self._entries[name] = Entry(name, weights, factory, summary, extra)
             return factory
 
         return enter
@@ -67,13 +95,18 @@ class Registry(Generic[T]):
         return self._entries[name]
 
     def create(self, name: str, shelf: Shelf, device: torch.device) -> T:
-        """Make the plug-in with verified weights, or raise WeightsError saying how to get them."""
+        """Make the plug-in with verified weights, or raise WeightsError saying how to get what is missing."""
         entry = self.entry(name)
+        if entry.extra and not entry.installed:
+            raise WeightsMissing(f"{name} needs Python packages that are not installed; run: {entry.extra.command}")
         return entry.factory([shelf.path(weights, model=name) for weights in entry.weights], device)
 
     def available(self, shelf: Shelf) -> tuple[str, ...]:
-        """Return the names of the plug-ins whose weights are at hand."""
-        return tuple(name for name in self.names() if all(shelf.holds(weights) for weights in self.entry(name).weights))
+        """Return the names of the plug-ins whose weights and Python packages are at hand."""
+        entries = [self.entry(name) for name in self.names()]
+        return tuple(
+            entry.name for entry in entries if entry.installed and all(shelf.holds(each) for each in entry.weights)
+        )
 
     def _discover(self) -> None:
         if self._discovered:

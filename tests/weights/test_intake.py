@@ -104,6 +104,21 @@ def test_without_a_published_hash_the_name_decides_and_the_first_import_counts(
     assert shelf.path(weights).read_bytes() == b"first"
 
 
+def test_a_file_is_known_by_its_name_at_the_source_too_and_others_of_that_name_are_passed_over(
+    shelf: Shelf, folder: Path, weights_of: Describe, content: bytes
+) -> None:
+    pinned = weights_of(file="toy.safetensors", published="model.safetensors", size=0)
+    unpinned = weights_of(file="toy.json", published="config.json", sha256="", size=2)
+    (folder / "config.json").write_bytes(b"not this one")
+    (folder / "model.safetensors").write_bytes(b"not this one")
+    (folder / "below" / "config.json").write_bytes(b"{}")
+    (folder / "below" / "model.safetensors").write_bytes(content)
+    result = intake(shelf, [folder], [pinned, unpinned])
+    assert {weights.file for _, weights in result.taken} == {"toy.safetensors", "toy.json"}
+    assert (result.wrong, result.missing) == ((), ())
+    assert shelf.path(unpinned).read_bytes() == b"{}"
+
+
 def test_importing_the_shelf_itself_trusts_what_was_laid_there_by_hand(shelf: Shelf, weights_of: Describe) -> None:
     weights = weights_of(size=0, sha256="")
     shelf.directory.mkdir()

@@ -19,6 +19,7 @@ class Weights:
         urls: pinned sources, tried in this order; empty where the user must bring the file.
         terms: where its use is restricted, the sentence a user must have seen; such files are pulled by name only.
         package: "distribution:path" of an installed Python package that carries the file; it needs no shelf.
+        published: the file's name at its source, where that says too little for a shelf of many models.
     """
 
     file: str
@@ -29,3 +30,4 @@ class Weights:
     urls: tuple[str, ...] = ()
     terms: str = ""
     package: str = ""
+    published: str = ""

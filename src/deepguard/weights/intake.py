@@ -32,8 +32,9 @@ class Intake:
 def intake(shelf: Shelf, folders: Iterable[Path], known: Sequence[Weights]) -> Intake:
     """Copy everything that is one of `known` from the folders and all below them onto the shelf.
 
-    A file counts by its content where a hash is published, else by its name. A wrong file does not stop the rest;
-    OutputError, where the shelf cannot be written, does.
+    A file counts by its content where a hash is published, else by its name here or at its source; at its source many
+    files may have that name, so one of another content is passed over in silence. A wrong file does not stop the
+    rest; OutputError, where the shelf cannot be written, does.
     """
     wanted = tuple(weights for weights in known if not weights.package)
     taken: dict[Weights, Path] = {}
@@ -65,7 +66,7 @@ def _offers(folders: Iterable[Path], wanted: Sequence[Weights]) -> Iterator[tupl
                 continue
             size = file.stat().st_size
             for weights in wanted:
-                if file.name == weights.file or (weights.sha256 and 0 < weights.size == size):
+                if file.name in {weights.file, weights.published} or (weights.sha256 and 0 < weights.size == size):
                     yield file, weights
 
 
