@@ -10,7 +10,7 @@ import torch
 from deepguard import api
 from deepguard.defences.presets import NINE
 from deepguard.measures.roles import measures
-from deepguard.models.roles import detectors
+from deepguard.models.roles import classifiers, detectors
 from deepguard.registry import Entry
 from deepguard.weights import shelf as shelves
 from deepguard.weights.shelf import Shelf
@@ -29,6 +29,17 @@ def models(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] = ()) -> 
             detectors.create(name, shelf, device)
     extra = tuple(sorted(set(chosen) - set(NINE)))
     return _loaded(shelf, device, (here, measures.available(shelf)), extra)
+
+
+def judges(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] = ()) -> api.Judges:
+    """Return the usual classifiers or the chosen ones, and the detectors that find faces for them, as `models` does."""
+    return _judging(shelf, device, (detectors.available(shelf), classifiers.available(shelf)), chosen)
+
+
+def missing_classifiers(shelf: Shelf) -> dict[str, str]:
+    """Return the classifiers that are not here, each with the command that brings it."""
+    here = classifiers.available(shelf)
+    return {name: command(classifiers.entry(name), shelf) for name in classifiers.names() if name not in here}
 
 
 def missing(shelf: Shelf) -> dict[str, str]:
@@ -50,3 +61,10 @@ def _loaded(
     shelf: Shelf, device: torch.device, here: tuple[tuple[str, ...], ...], extra: tuple[str, ...]
 ) -> api.Models:
     return api.load_models(shelf, device, extra)
+
+
+@lru_cache(maxsize=2)
+def _judging(
+    shelf: Shelf, device: torch.device, here: tuple[tuple[str, ...], ...], chosen: tuple[str, ...]
+) -> api.Judges:
+    return api.load_classifiers(shelf, device, chosen or None)

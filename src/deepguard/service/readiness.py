@@ -21,7 +21,7 @@ from deepguard.errors import DeepguardError, WeightsError
 from deepguard.measures.roles import measures
 from deepguard.media.read import read_picture
 from deepguard.media.sample import sample_file
-from deepguard.models.roles import FaceDetector, detectors
+from deepguard.models.roles import FaceDetector, classifiers, detectors
 from deepguard.registry import Entry
 from deepguard.service.depot import Depot, small_public
 from deepguard.service.guard import Guard
@@ -161,7 +161,7 @@ def health(shelf: Shelf) -> Iterator[tuple[str, dict[str, Any]]]:
 
     Files are read and compared with what was pinned, once for each change; no model is loaded.
     """
-    for registry in (detectors, measures):
+    for registry in (detectors, classifiers, measures):
         for name in registry.names():
             yield name, _state(registry.kind, registry.entry(name), shelf)
 

@@ -26,7 +26,7 @@ from deepguard.media.signatures import Container
 from deepguard.models.roles import detectors
 from deepguard.prove.report import Quality, Report
 from deepguard.prove.verify import Judgement
-from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds
+from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds, saved_as
 from deepguard.service.loaded import missing, models
 from deepguard.transforms.posting import POSTINGS
 from deepguard.types import Box, Progress
@@ -46,7 +46,6 @@ MEDIA_TYPES: Mapping[Container, str] = MappingProxyType(
         "HEIF": "image/heic",
     }
 )
-LONGEST_NAME = 200
 MOST_FACES = 200
 LARGEST_SIDE = 1 << 20
 LARGEST_SEED = 2**53 - 1
@@ -311,11 +310,8 @@ def _made(name: str, picture: Picture, result: api.Protected, log: bytes) -> Ite
 
 
 def _filename(name: str, container: Container) -> str:
-    """Return what a browser saves the result as; the user's own name is data and may be anything."""
-    last = PurePosixPath(name.replace("\\", "/")).name
-    path = Path("".join(letter for letter in last if letter.isprintable()) or "picture")
-    shorter = path.stem[:LONGEST_NAME] + path.suffix[:16]
-    return protected_name(Path(shorter), container)
+    """Return what a browser saves the result as."""
+    return protected_name(saved_as(name), container)
 
 
 def _log(report: Report, work: Work) -> bytes:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 import torch
@@ -104,6 +104,17 @@ class Kind(Protocol):
 
     def run(self, work: Work) -> Done:
         """Do the work. DeepguardError says what was wrong; what `work.watch` raises must pass."""
+
+
+LONGEST_NAME = 200
+"""Letters of a name before its ending."""
+
+
+def saved_as(name: str) -> Path:
+    """Return a name under which a browser can save something; the user's own name is data and may be anything."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    path = Path("".join(letter for letter in last if letter.isprintable()) or "picture")
+    return Path(path.stem[:LONGEST_NAME] + path.suffix[:16])
 
 
 kinds: Registry[Kind] = Registry("kind of job", "deepguard.service.kinds")

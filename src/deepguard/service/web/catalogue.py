@@ -63,7 +63,7 @@ class Model(BaseModel):
     """One model and whether it works."""
 
     name: str = Field(description="name", examples=["retinaface"])
-    role: str = Field("", description="detector or measure", examples=["detector"])
+    role: str = Field("", description="detector, classifier or measure", examples=["detector"])
     available: bool = Field(False, description="whether it takes part", examples=[True])
     summary: str = Field("", description="one sentence", examples=["finds faces of all sizes"])
     licence: str = Field("", description="licence of its weights", examples=["MIT"])
