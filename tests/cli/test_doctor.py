@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+import torch
 from tests.cli.conftest import Run
 
-from deepguard.models.roles import detectors
+from deepguard.cli import doctor as command
+from deepguard.models.roles import classifiers, detectors
+from deepguard.registry import Extra, Registry
+from deepguard.weights.catalogue import Weights
+from deepguard.weights.shelf import Shelf
 
 
 def test_missing_weights_are_no_fault_and_the_embedded_detector_really_works(deepguard: Run, home: Path) -> None:
@@ -15,7 +21,8 @@ def test_missing_weights_are_no_fault_and_the_embedded_detector_really_works(dee
     rows = {line.split()[0]: line for line in result.output.splitlines() if line.strip()}
     assert "works" in rows["mtcnn"]
     assert "deepguard models pull retinaface" in rows["retinaface"]
-    assert set(detectors.names()) <= set(rows)
+    assert set(detectors.names()) | set(classifiers.names()) <= set(rows)
+    assert "deepguard models pull meso4" in rows["meso4"]
     assert "1 of 9 detectors are here" in result.output
     assert not home.exists(), "looking changes nothing"
 
@@ -38,3 +45,26 @@ def test_a_damaged_file_is_a_fault_with_the_command_that_mends_it(deepguard: Run
 
 def test_an_unknown_device_is_a_usage_error(deepguard: Run) -> None:
     assert deepguard("doctor", "--device", "toaster").exit_code == 2
+
+
+def test_a_plug_in_lacks_its_python_packages_first_and_its_files_then(tmp_path: Path) -> None:
+    registry: Registry[str] = Registry("toy", "xml.parsers")
+    file = Weights("toy.bin", 0, "", "MIT", "made by the tests", ("https://example.org/toy.bin",))
+    own = Weights("own.bin", 0, "", "MIT", "made by the tests")
+    for name, weights, module in (("a", file, "no_such_module"), ("b", file, "json"), ("c", own, "json")):
+        registry.register(name, weights, extra=Extra("vit", module))(lambda paths, device: "made")
+    shelf = Shelf(tmp_path)
+    lacks = [command.bringing(registry.entry(name), shelf) for name in registry.names()]
+    assert lacks == [
+        "pip install 'deepguard[vit]'",
+        "deepguard models pull b",
+        "deepguard models import DIR, with a file of your own",
+    ]
+    assert command.trial(registry, "b", shelf, torch.device("cpu"), str) == (f"not here; run: {lacks[1]}", "")
+
+
+@pytest.mark.parametrize(("verdict", "state"), [("", "works"), ("is blind", "broken: is blind")])
+def test_what_is_here_is_tried_and_its_fault_is_named(tmp_path: Path, verdict: str, state: str) -> None:
+    registry: Registry[str] = Registry("toy", "xml.parsers")
+    registry.register("toy")(lambda paths, device: verdict)
+    assert command.trial(registry, "toy", Shelf(tmp_path), torch.device("cpu"), str)[0] == state

@@ -18,6 +18,7 @@ from click.testing import CliRunner, Result
 from deepguard.cli import models as command
 from deepguard.cli.models import Model, known, models
 from deepguard.errors import OptionError, OutputError
+from deepguard.registry import Extra
 from deepguard.weights import sources
 from deepguard.weights.catalogue import Weights
 
@@ -110,6 +111,26 @@ def test_list_as_json_has_every_fact(run: Run) -> None:
     )
     assert strict["files"][0]["sha256"] == hashlib.sha256(b"strict").hexdigest()
     assert strict["files"][0]["terms"] == TERMS
+
+
+def test_list_names_the_command_that_brings_python_packages(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    extras = {"there": Extra("here", "json"), "absent": Extra("vit", "no_such_module_at_all")}
+    toys = tuple(Model("classifier", name, "Toy.", (weights(name),), extra) for name, extra in extras.items())
+    monkeypatch.setattr(command, "known", lambda: toys)
+    said = run("list").stdout
+    assert "absent: needs Python packages that are not installed; run: pip install 'deepguard[vit]'\n" in said
+    assert "there: needs" not in said
+    described = {model["name"]: model["extra"] for model in json.loads(run("list", "--json").stdout)}
+    assert described == {
+        "there": {"name": "here", "installed": True},
+        "absent": {"name": "vit", "installed": False},
+    }
+
+
+def test_classifiers_are_listed_with_detectors_and_measures() -> None:
+    kinds = [model.kind for model in known()]
+    assert list(dict.fromkeys(kinds)) == ["detector", "classifier", "measure"]
+    assert {"efficientnet-b0-sbi", "meso4", "vit-deepfake-v2"} <= {model.name for model in known()}
 
 
 def test_list_tells_ready_from_damaged(run: Run, shelf: Path) -> None:

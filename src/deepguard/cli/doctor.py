@@ -1,11 +1,13 @@
-"""`deepguard doctor`: is this installation whole, and does every detector really work?"""
+"""`deepguard doctor`: is this installation whole, and does every detector and classifier really work?"""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import click
 import psutil
@@ -17,18 +19,23 @@ from deepguard.defences.presets import NINE
 from deepguard.errors import DeepguardError
 from deepguard.media.read import read_picture
 from deepguard.media.sample import sample_file
-from deepguard.models.roles import detectors
+from deepguard.models.crop import cut
+from deepguard.models.roles import Classifier, FaceDetector, classifiers, detectors
+from deepguard.registry import Entry, Registry
 from deepguard.settings import Settings
-from deepguard.types import Images
-from deepguard.weights.shelf import Shelf
+from deepguard.types import Box, Face, Images
+from deepguard.weights.shelf import Shelf, command
+
+SAMPLE_FACE = Face(Box(178, 62, 269, 177), 1.0)
+"""Where the sample photo's face is, so that a classifier can be tried without any detector."""
 
 
 @click.command()
 @click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 def doctor(device: str | None) -> None:
-    """Check this installation and try every detector on the sample photo.
+    """Check this installation and try every detector and classifier on the sample photo.
 
-    Exits with 1 where a detector whose weights are here does not work.
+    Exits with 1 where one whose weights are here does not work.
     """
     settings = Settings.from_environment()
     shelf = Shelf(settings.models, offline=True)
@@ -38,15 +45,17 @@ def doctor(device: str | None) -> None:
     for what, found in machine(settings, chosen):
         facts.add_row(what, found)
     console.print(facts)
-    console.print()
-    trials = plain_table("detector", "state, tried on the sample photo", "seconds")
     photo = read_picture(sample_file()).images.to(chosen)
     broken = 0
-    for name in detectors.names():
-        state, seconds = trial(name, shelf, chosen, photo)
-        broken += state.startswith("broken")
-        trials.add_row(name, state, seconds)
-    console.print(trials)
+    looks: tuple[tuple[Registry[Any], Callable[..., str]], ...] = ((detectors, sees), (classifiers, judges))
+    for registry, look in looks:
+        trials = plain_table(registry.kind, "state, tried on the sample photo", "seconds")
+        for name in registry.names():
+            state, seconds = trial(registry, name, shelf, chosen, partial(look, photo=photo))
+            broken += state.startswith("broken")
+            trials.add_row(name, state, seconds)
+        console.print()
+        console.print(trials)
     say(console, advice(shelf))
     raise SystemExit(1 if broken else 0)
 
@@ -65,21 +74,44 @@ def machine(settings: Settings, device: torch.device) -> Iterator[tuple[str, str
     yield "shelf", str(settings.models)
 
 
-def trial(name: str, shelf: Shelf, device: torch.device, photo: Images) -> tuple[str, str]:
-    """Return a detector's state in words, and the seconds that one look at the photo takes."""
-    entry = detectors.entry(name)
-    if not all(shelf.holds(weights) for weights in entry.weights):
-        brings = any(weights.urls for weights in entry.weights)
-        command = f"models pull {name}" if brings else "models import DIR, with a file of your own"
-        return f"not here; run: deepguard {command}", ""
+def trial(
+    registry: Registry[Any], name: str, shelf: Shelf, device: torch.device, look: Callable[[Any], str]
+) -> tuple[str, str]:
+    """Return a plug-in's state in words, and the seconds that `look` takes, which says what is wrong with it."""
+    missing = bringing(registry.entry(name), shelf)
+    if missing:
+        return f"not here; run: {missing}", ""
     try:
-        detector = detectors.create(name, shelf, device)
+        made = registry.create(name, shelf, device)
         start = time.perf_counter()
-        found = detector.detect(photo)[0]
+        fault = look(made)
     except (DeepguardError, RuntimeError) as error:
         return f"broken: {error}", ""
     seconds = f"{time.perf_counter() - start:.2f}"
-    return ("works" if found else "broken: finds no face in the sample photo"), seconds
+    return (f"broken: {fault}" if fault else "works"), seconds
+
+
+def bringing(entry: Entry[Any], shelf: Shelf) -> str:
+    """Return the command that brings what a plug-in lacks, its Python packages first; empty where it lacks nothing."""
+    if entry.extra and not entry.installed:
+        return entry.extra.command
+    missing = [weights for weights in entry.weights if not shelf.holds(weights)]
+    if not missing:
+        return ""
+    own = not any(weights.urls or weights.package for weights in missing)
+    return f"{command(missing[0], entry.name)}{', with a file of your own' if own else ''}"
+
+
+def sees(detector: FaceDetector, photo: Images) -> str:
+    """Return what is wrong with a detector, or nothing."""
+    return "" if detector.detect(photo)[0] else "finds no face in the sample photo"
+
+
+def judges(classifier: Classifier, photo: Images) -> str:
+    """Return what is wrong with a classifier, or nothing; one face says nothing of how well it judges."""
+    with torch.inference_mode():
+        fakeness = classifier.fakeness(cut(photo, [SAMPLE_FACE], classifier.crop))
+    return "" if fakeness.isfinite().all() else "has no verdict on the sample photo's face"
 
 
 def advice(shelf: Shelf) -> str:

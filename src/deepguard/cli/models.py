@@ -16,7 +16,8 @@ from rich.table import Table
 
 from deepguard.errors import OptionError, WeightsCorrupt, WeightsError, WeightsMissing, unknown
 from deepguard.measures.roles import measures
-from deepguard.models.roles import detectors
+from deepguard.models.roles import classifiers, detectors
+from deepguard.registry import Extra
 from deepguard.settings import Settings
 from deepguard.types import Progress
 from deepguard.weights.catalogue import Weights
@@ -37,6 +38,7 @@ class Model:
     name: str
     summary: str
     weights: tuple[Weights, ...]
+    extra: Extra | None = None
 
     @property
     def restricted(self) -> bool:
@@ -54,9 +56,12 @@ class Model:
 
 
 def known() -> tuple[Model, ...]:
-    """Return every plug-in that needs weights: detectors first, by name."""
-    entries = [(registry.kind, registry.entry(name)) for registry in (detectors, measures) for name in registry.names()]
-    return tuple(Model(kind, entry.name, entry.summary, entry.weights) for kind, entry in entries if entry.weights)
+    """Return every plug-in that needs weights: detectors first, then classifiers, by name."""
+    registries = (detectors, classifiers, measures)
+    entries = [(registry.kind, registry.entry(name)) for registry in registries for name in registry.names()]
+    return tuple(
+        Model(kind, entry.name, entry.summary, entry.weights, entry.extra) for kind, entry in entries if entry.weights
+    )
 
 
 @click.group()
@@ -85,7 +90,8 @@ def show(as_json: bool) -> None:
 def _described(model: Model, shelf: Shelf) -> dict[str, Any]:
     files = [asdict(weights) | {"state": _state(shelf, weights)} for weights in model.weights]
     facts = {"name": model.name, "kind": model.kind, "summary": model.summary, "state": model.state(shelf)}
-    return facts | {"restricted": model.restricted, "files": files}
+    extra = model.extra and {"name": model.extra.name, "installed": model.extra.installed}
+    return facts | {"restricted": model.restricted, "extra": extra, "files": files}
 
 
 def _hints(found: Sequence[Model], shelf: Shelf) -> Iterator[str]:
@@ -99,6 +105,8 @@ def _hints(found: Sequence[Model], shelf: Shelf) -> Iterator[str]:
             yield _to_bring(model, shelf)
         elif states[model] not in AT_HAND and model.restricted:
             yield f"{model.name}: its use is restricted; to see the terms, run: deepguard models pull {model.name}"
+        if model.extra and not model.extra.installed:
+            yield f"{model.name}: needs Python packages that are not installed; run: {model.extra.command}"
 
 
 def _to_bring(model: Model, shelf: Shelf) -> str:
