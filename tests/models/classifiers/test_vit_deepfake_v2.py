@@ -96,6 +96,17 @@ def test_the_logit_is_fake_less_real_of_normalised_pixels(tmp_path: Path, crops:
     assert torch.allclose(classifier.fakeness(crops), fake - real, atol=1e-6)
 
 
+def test_it_keeps_what_classifiers_promise(tmp_path: Path, crops: Tensor) -> None:
+    classifier = made(tmp_path)
+    images = crops.clone().requires_grad_()
+    logits = classifier.fakeness(images)
+    assert (logits.shape, logits.dtype) == ((3,), torch.float32)
+    gradient = torch.autograd.grad(logits.sum(), images)[0]
+    assert (gradient.abs().amax(dim=(1, 2, 3)) > 0).all()
+    assert torch.equal(classifier.fakeness(crops), logits)
+    assert classifier.fakeness(crops[:0]).shape == (0,)
+
+
 def test_the_labels_order_is_read_from_the_config(tmp_path: Path, crops: Tensor) -> None:
     fakeness = made(tmp_path).fakeness(crops)
     turned = made(tmp_path, CONFIG | {"id2label": {"0": "Deepfake", "1": "Realism"}}).fakeness(crops)
