@@ -21,17 +21,30 @@ LONGEST = 1280
 def found(images: Images, detectors: Sequence[FaceDetector], longest: int = LONGEST) -> tuple[Face, ...]:
     """Return the faces of one picture (1x3xhxw) from left to right, in its pixels.
 
-    The first detector's boxes count, as the classifiers were trained on them; the others add what it missed. One that
-    sees a face is enough: a picture without faces costs one verdict at most.
+    A face is what two detectors see, or one that is sure: whose score lies in the upper half of those that it reports.
+    The first detector's box counts where it has one, as the classifiers were trained on its boxes.
     """
     factor = min(1.0, longest / max(images.shape[-2:]))
     small = images if factor == 1 else _scaled(images, factor)
-    faces: list[Face] = []
+    seen: list[tuple[Face, bool]] = []
     for detector in detectors:
         with torch.inference_mode():
-            seen = detector.detect(small)[0]
-        faces += [face for face in seen if not any(face.box.overlap(each.box) >= SAME for each in faces)]
-    return tuple(sorted((_grown(face, 1 / factor) for face in faces), key=lambda face: face.box.left))
+            faces = detector.detect(small)[0]
+        sure = (1 + detector.threshold) / 2
+        seen = [(face, fixed or _among(face, faces)) for face, fixed in seen]
+        known = [face for face, _ in seen]
+        seen += [(face, face.score >= sure) for face in faces if not _among(face, known)]
+    return tuple(sorted((_grown(face, 1 / factor) for face, fixed in seen if fixed), key=lambda face: face.box.left))
+
+
+def _among(face: Face, others: Sequence[Face]) -> bool:
+    return any(face.box.overlap(each.box) >= SAME for each in others)
+
+
+def largest(faces: Sequence[Face], most: int) -> tuple[Face, ...]:
+    """Return the `most` largest faces at most, in the order in which they are given."""
+    kept = set(sorted(range(len(faces)), key=lambda index: -faces[index].box.area)[:most])
+    return tuple(face for index, face in enumerate(faces) if index in kept)
 
 
 def _scaled(images: Images, factor: float) -> Images:

@@ -31,7 +31,13 @@ def on_verdicts(verdicts: Sequence[FaceVerdict] | Sequence[TrackVerdict], judges
             f"the verdict is that of the most suspicious of {judged} faces; were all of them real, the chance that at "
             f"least one is called fake would be about {1 - (1 - rate) ** judged:.0%}"
         )
-        yield Note("many_faces", text, judged)
+        yield Note("several_faces", text, judged)
+
+
+def on_limit(count: int, limit: int) -> Iterator[Note]:
+    """Yield a note where there are more faces than are looked at."""
+    if count > limit:
+        yield Note("many_faces", f"there are {count} faces; the {limit} largest of them were judged", count)
 
 
 def on_judges(judges: Sequence[Judge]) -> Iterator[Note]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from deepguard.forensics.calibration import sigmoid
 from deepguard.forensics.loading import Judge, leading
 from deepguard.forensics.verdict import FaceVerdict, Opinion, TrackVerdict, Word
 from deepguard.types import Note
+
+Said: TypeAlias = Mapping[str, Mapping[str, float]]
+"""The logits of one face: by the judge's name, then by the copy's."""
 
 Verdict = TypeVar("Verdict", FaceVerdict, TrackVerdict)
 
@@ -32,7 +35,7 @@ class Figures:
     reasons: tuple[Note, ...] = ()
 
 
-def weighed(logits: Mapping[str, Mapping[str, float]], judges: Sequence[Judge]) -> Figures:
+def weighed(logits: Said, judges: Sequence[Judge]) -> Figures:
     """Return what follows from each judge's logits by the names of the copies; `judges` are at least one.
 
     The first calibrated judge decides: for it alone the rates beside the threshold hold. Where another calibrated one
@@ -58,9 +61,7 @@ def loudest(verdicts: Sequence[Verdict]) -> Verdict | None:
     return max(verdicts, key=lambda each: (_ALARMING.index(each.word), each.probability or 0.0), default=None)
 
 
-def _word(
-    logits: Mapping[str, Mapping[str, float]], judges: Sequence[Judge], spread: float
-) -> tuple[Word, tuple[Note, ...]]:
+def _word(logits: Said, judges: Sequence[Judge], spread: float) -> tuple[Word, tuple[Note, ...]]:
     words = [
         judge.calibration.word_of(_whole(logits[judge.name], judge))
         for judge in judges
