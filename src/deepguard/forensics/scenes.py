@@ -87,4 +87,5 @@ def _layout(images: Images) -> Tensor:
     brightness = functional.adaptive_avg_pool2d(images.mean(1), (_ROWS, _COLUMNS)).flatten()
     centred = brightness - brightness.mean()
     # plain pictures differ from each other by noise only, which the constant keeps small
-    return centred / (centred.norm() + 0.01)
+    spread: Tensor = centred.norm() + 0.01
+    return centred / spread
