@@ -89,6 +89,8 @@ class Vit:
 
     def fakeness(self, crops: Images) -> PerImage:
         """Return each crop's logit; above 0 means fake. Of two labels the difference is the logit of softmax."""
+        if not crops.shape[0]:
+            return crops.new_zeros(0)  # transformers does not reshape an empty batch
         logits: Tensor = self.network(pixel_values=(crops - self.mean) / self.std).logits
         return logits[:, self.fake] - logits[:, 1 - self.fake]
 
