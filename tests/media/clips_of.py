@@ -37,37 +37,63 @@ def write_clip(
     *,
     rate: Fraction | int = 25,
     codec: str = "libx264",
-    gop: int = 12,
     times: Sequence[Fraction] | None = None,
-    rotation: float | None = None,
-    flipped: bool = False,
-    aspect: Fraction | None = None,
-    colours: dict[str, Any] | None = None,
-    options: dict[str, str] | None = None,
     container: dict[str, str] | None = None,
-    pix_fmt: str = "yuv420p",
+    planes: bool = False,
+    colours: dict[str, Any] | None = None,
+    **kind: Any,
 ) -> Path:
-    """Write the pictures as a clip; `times` in seconds make its rate variable."""
+    """Write pictures as a clip; see `_stream` for `kind`.
+
+    `times` in seconds make the rate variable; with `planes` the pictures are luma and chroma as coded.
+    """
     with av.open(str(path), "w", container_options=container or {}) as output:
         stream: Any = None
         for at, picture in enumerate(pictures):
             if stream is None:
-                stream = output.add_stream(codec, rate=rate, options=options or {})
-                stream.height, stream.width = picture.shape[:2]
-                stream.pix_fmt = pix_fmt
-                stream.codec_context.gop_size = gop
-                stream.codec_context.thread_count = 1
-                if times is not None:
-                    stream.codec_context.time_base = Fraction(1, 1000)
-                if rotation is not None:
-                    stream.set_display_rotation(rotation, hflip=flipped)
-                if aspect is not None:
-                    stream.codec_context.sample_aspect_ratio = aspect
-                for name, value in (colours or {}).items():
-                    setattr(stream.codec_context, name, value)
-            frame = av.VideoFrame.from_ndarray(picture)
+                size = picture.shape[1:] if planes else picture.shape[:2]
+                kind = {"pix_fmt": "yuv444p", **kind} if planes else kind
+                stream = _stream(output, codec, rate, size, colours=colours or {}, timed=times is not None, **kind)
+            frame = av.VideoFrame.from_ndarray(picture, format="yuv444p" if planes else "rgb24")
+            if planes:
+                _set(frame, colours or {})
             if times is not None:
                 frame.time_base, frame.pts = Fraction(1, 1000), int(times[at] * 1000)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
     return path
+
+
+def _stream(
+    output: Any,
+    codec: str,
+    rate: Fraction | int,
+    size: Sequence[int],
+    *,
+    colours: dict[str, Any],
+    timed: bool,
+    gop: int = 12,
+    rotation: float | None = None,
+    flipped: bool = False,
+    aspect: Fraction | None = None,
+    options: dict[str, str] | None = None,
+    pix_fmt: str = "yuv420p",
+) -> Any:
+    stream = output.add_stream(codec, rate=rate, options=options or {})
+    stream.height, stream.width = size
+    stream.pix_fmt = pix_fmt
+    stream.codec_context.gop_size = gop
+    stream.codec_context.thread_count = 1
+    if timed:
+        stream.codec_context.time_base = Fraction(1, 1000)
+    if rotation is not None:
+        stream.set_display_rotation(rotation, hflip=flipped)
+    if aspect is not None:
+        stream.codec_context.sample_aspect_ratio = aspect
+    _set(stream.codec_context, colours)
+    return stream
+
+
+def _set(target: Any, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(target, name, value)

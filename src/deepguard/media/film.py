@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from av.video.stream import VideoStream
 from deepguard.errors import UnreadableClip, UnsupportedClip
 from deepguard.media.clip import MAX_CLIP_PIXELS, SHORT, Clip, broken_tail, short_clip, too_many_pixels
 from deepguard.media.film_course import Course, course
-from deepguard.media.film_reader import FilmReader, Turn, decoded, opened, prepared
+from deepguard.media.film_reader import FilmReader, Turn, decoded, opened, prepared, readable
 from deepguard.media.signatures import ClipContainer
 from deepguard.types import Note
 
 HDR = Note("hdr", "the clip is HDR and is judged as if it were not, so its colours look flat")
+
+_EXACT = Fraction(1, 10)
+"""Seconds to which the end of what can be decoded is looked for."""
 
 _STILL = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _HDR_CURVES = {16, 18}
@@ -35,7 +39,7 @@ def open_film(path: Path, container: ClipContainer, sha256: str, size: int) -> C
             stream = prepared(film, _chosen(film, path.name))
             zero, frame = _first(film, stream, path.name)
             reader = _reader(path, container, stream, zero, frame)
-            met = course(film, stream, size, zero)
+            met = _decodable(film, stream, course(film, stream, size, zero), zero)
             return _clip(reader, stream, frame, met, sha256, size)
     except av.FFmpegError as error:
         raise _unreadable(path.name) from error
@@ -80,6 +84,17 @@ def _reader(path: Path, container: ClipContainer, stream: VideoStream, zero: int
 def _aspect(stream: VideoStream) -> Fraction:
     told = stream.sample_aspect_ratio or Fraction(1)
     return told if _ASPECTS[0] <= told <= _ASPECTS[1] else Fraction(1)
+
+
+def _decodable(film: InputContainer, stream: VideoStream, met: Course, zero: int) -> Course:
+    """Return the course up to where keyframes can be decoded: a file may be whole and hold nothing at its end."""
+    if readable(film, stream, met.end - 1):
+        return met
+    low, high = zero, met.end
+    while (high - low) * (stream.time_base or 1) > _EXACT:
+        middle = (low + high) // 2
+        low, high = (middle, high) if readable(film, stream, middle) else (low, middle)
+    return replace(met, end=max(low, zero + 1), broken=True, count=None)
 
 
 def _clip(reader: FilmReader, stream: VideoStream, frame: av.VideoFrame, met: Course, sha256: str, size: int) -> Clip:

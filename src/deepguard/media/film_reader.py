@@ -192,25 +192,10 @@ class FilmReader:
         with self._opened() as (film, stream):
             given: int | None = None
             for time in times:
-                found = self._keyframe(film, stream, self._ticks(time))
+                found = _keyframe(film, stream, self._ticks(time))
                 if found is not None and found[0] != given:
                     given = found[0]
                     yield self._frame(*found, longest)
-
-    def _keyframe(self, film: InputContainer, stream: VideoStream, goal: int) -> tuple[int, av.VideoFrame] | None:
-        """Return the last keyframe that is not later than `goal`; the first one after it where there is none."""
-        found = None
-        for back in _STEPS_BACK:
-            _seek(film, stream, goal - int(back / self.tick))
-            packet = next((packet for packet in _packets(film, stream) if packet and packet.is_keyframe), None)
-            if packet is None:
-                continue
-            for frame in (_sound(stream, packet) + _sound(stream, None))[-1:]:
-                stamp = packet.dts if without_times(film) else _stamp(frame)
-                found = found if stamp is None else (stamp, frame)
-            if found is not None and found[0] <= goal:
-                break
-        return found
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -279,6 +264,37 @@ class _Cursor:
         self._next = next(self._run, None)
         # a jump that went back to what had been read: the keyframes are too far apart for jumping blindly
         self._dense = self._shown is None or self._shown[0] > before
+
+
+def readable(film: InputContainer, stream: VideoStream, goal: int) -> bool:
+    """Return whether the keyframe at or before `goal` can be decoded; also true where none is found."""
+    tick = stream.time_base or Fraction(1)
+    for back in _STEPS_BACK:
+        packet = _key_packet(film, stream, goal - int(back / tick))
+        if packet is not None:
+            return bool(_sound(stream, packet) + _sound(stream, None))
+    return True
+
+
+def _keyframe(film: InputContainer, stream: VideoStream, goal: int) -> tuple[int, av.VideoFrame] | None:
+    """Return the last keyframe that is not later than `goal`; the first one after it where there is none."""
+    tick = stream.time_base or Fraction(1)
+    found = None
+    for back in _STEPS_BACK:
+        packet = _key_packet(film, stream, goal - int(back / tick))
+        frames = [] if packet is None else _sound(stream, packet) + _sound(stream, None)
+        for frame in frames[-1:]:
+            stamp = packet.dts if without_times(film) else _stamp(frame)
+            found = found if stamp is None else (stamp, frame)
+        if found is not None and found[0] <= goal:
+            break
+    return found
+
+
+def _key_packet(film: InputContainer, stream: VideoStream, goal: int) -> Any:
+    """Return the first keyframe's packet where seeking `goal` leads to, None where there is none."""
+    _seek(film, stream, goal)
+    return next((packet for packet in _packets(film, stream) if packet and packet.is_keyframe), None)
 
 
 def _seek(film: InputContainer, stream: VideoStream, goal: int) -> None:
