@@ -1,7 +1,6 @@
 """The library: what the command line and the service call, and what a program calls."""
 
 from deepguard.api.detecting import (
-    FRAMES,
     MOST_FRAMES,
     USUAL,
     Detected,
@@ -26,6 +25,7 @@ from deepguard.api.protecting import (
     load_models,
     protect,
 )
+from deepguard.forensics.sampling import FRAMES
 
 __all__ = [
     "FRAMES",

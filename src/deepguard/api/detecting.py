@@ -12,18 +12,23 @@ import torch
 from deepguard import __version__
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.forensics.calibration import calibration_of
-from deepguard.forensics.finding import FAST, found
+from deepguard.forensics.clips import judge_clip, lasting
+from deepguard.forensics.finding import FAST, found, largest
 from deepguard.forensics.judge import judge_faces
 from deepguard.forensics.loading import Judge, judge_of, leading
-from deepguard.forensics.notes import on_judges, on_origin, on_verdicts
+from deepguard.forensics.notes import on_judges, on_limit, on_origin, on_verdicts
 from deepguard.forensics.report import ClassifierFacts, Detection, MediaFacts
+from deepguard.forensics.sampling import FRAMES
 from deepguard.forensics.verdict import FaceVerdict, FrameVerdict, TrackVerdict, Word
 from deepguard.forensics.weighing import loudest
 from deepguard.media.metadata import digital_source_type
+from deepguard.media.picture import Picture
 from deepguard.media.read import MAX_PIXELS, decode, read_picture
+from deepguard.media.signatures import ENOUGH_OF_CLIPS, is_clip
+from deepguard.media.video import open_clip
 from deepguard.models.roles import FaceDetector, classifiers, detectors
 from deepguard.prove.seconds import Clock
-from deepguard.types import Note, Progress, Watch, ignore
+from deepguard.types import Face, Images, Note, Progress, Watch, ignore
 from deepguard.weights.shelf import Shelf, remembered_digest
 
 USUAL = ("efficientnet-b0-sbi",)
@@ -32,8 +37,11 @@ USUAL = ("efficientnet-b0-sbi",)
 LOOKS = 2
 """Detectors that look at a picture at most: the second finds what the first missed."""
 
-FRAMES, MOST_FRAMES = 64, 2000
-"""Frames of a clip that are looked at by default, and at most."""
+MOST_FACES = 100
+"""Faces of a picture that are judged at most, the largest ones."""
+
+MOST_FRAMES = 2000
+"""Frames of a clip that are looked at, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +126,7 @@ def detect(
     limit: int = MAX_PIXELS,
     watch: Watch = ignore,
 ) -> Detected:
-    """Judge the faces of a picture file.
+    """Judge the faces of a picture or clip file, told apart by its content.
 
     `name` is what the report calls the file, `limit` the most pixels of a picture. A file without faces, or whose
     faces cannot be judged, is a result: the word is `cannot_judge`. Raises InputError for a file that cannot be read,
@@ -126,7 +134,25 @@ def detect(
     """
     check_detection(options)
     judges = _chosen(models, options)
-    return _picture(source, name, judges, models, options, limit, watch)
+    call = _Call(source, name or source.name, judges, models, options, watch)
+    findings = _clip(call) if _moves(source) else _picture(call, limit)
+    return _reported(findings, call)
+
+
+@dataclass(frozen=True)
+class _Call:
+    """What was asked."""
+
+    source: Path
+    name: str
+    judges: Sequence[Judge]
+    models: Judges
+    options: DetectOptions
+    watch: Watch
+
+    def find(self, images: Images) -> tuple[Face, ...]:
+        """Return the faces of a picture or frame."""
+        return found(images, list(self.models.detectors.values()))
 
 
 @dataclass(frozen=True)
@@ -142,38 +168,67 @@ class _Findings:
     notes: tuple[Note, ...] = ()
 
 
-def _picture(
-    source: Path,
-    name: str | None,
-    judges: Sequence[Judge],
-    models: Judges,
-    options: DetectOptions,
-    limit: int,
-    watch: Watch,
-) -> Detected:
+def _moves(source: Path) -> bool:
+    """Tell whether the file is a clip; what cannot be opened is left to the reader of pictures to say."""
+    try:
+        with source.open("rb") as stream:
+            return is_clip(stream.read(ENOUGH_OF_CLIPS))
+    except OSError:
+        return False
+
+
+def _picture(call: _Call, limit: int) -> _Findings:
     clock = Clock()
     with clock.measure("reading"):
-        picture = (
-            read_picture(source, limit=limit) if name is None else decode(source.read_bytes(), name=name, limit=limit)
-        )
-        origin = on_origin(digital_source_type(source.read_bytes()))
+        same = call.name == call.source.name
+        picture = read_picture(call.source, limit=limit) if same else _decoded(call, limit)
+        origin = on_origin(digital_source_type(call.source.read_bytes()))
     with clock.measure("finding"):
-        watch(Progress("looking for faces", 0, 1))
-        images = picture.images.to(models.device)
-        faces = found(images, list(models.detectors.values()))
-        watch(Progress("looking for faces", 1, 1))
+        call.watch(Progress("looking for faces", 0, 1))
+        images = picture.images.to(call.models.device)
+        seen = call.find(images)
+        faces = largest(seen, MOST_FACES)
+        call.watch(Progress("looking for faces", 1, 1))
     with clock.measure("judging"):
-        judged = judge_faces(images, faces, judges, heat=options.heat, watch=watch)
-    facts = MediaFacts(
-        name or source.name, picture.coding.container, picture.sha256, picture.size, picture.width, picture.height
+        judged = judge_faces(images, faces, call.judges, heat=call.options.heat, watch=call.watch)
+    facts = MediaFacts(call.name, picture.coding.container, picture.sha256, picture.size, picture.width, picture.height)
+    notes = (
+        *on_verdicts(judged.faces, call.judges),
+        *on_limit(len(seen), MOST_FACES),
+        *on_judges(call.judges),
+        *origin,
     )
-    notes = (*on_verdicts(judged.faces, judges), *on_judges(judges), *origin)
-    return _reported(_Findings(facts, clock.seconds, judged.heat, judged.faces, notes=notes), judges, models)
+    return _Findings(facts, clock.seconds, judged.heat, faces=judged.faces, notes=notes)
 
 
-def _reported(findings: _Findings, judges: Sequence[Judge], models: Judges) -> Detected:
+def _decoded(call: _Call, limit: int) -> Picture:
+    return decode(call.source.read_bytes(), name=call.name, limit=limit)
+
+
+def _clip(call: _Call) -> _Findings:
+    clock = Clock()
+    with clock.measure("reading"):
+        clip = open_clip(call.source, watch=call.watch)
+    with clock.measure("judging"):
+        judged = judge_clip(clip, call.find, call.judges, call.options.frames, heat=call.options.heat, watch=call.watch)
+    facts = MediaFacts(
+        call.name,
+        clip.container,
+        clip.sha256,
+        clip.size,
+        clip.width,
+        clip.height,
+        duration=float(clip.duration),
+        frames=clip.count,
+    )
+    notes = (*on_verdicts(judged.tracks, call.judges), *on_judges(call.judges), *judged.notes)
+    return _Findings(facts, clock.seconds, judged.heat, tracks=judged.tracks, frames=judged.frames, notes=notes)
+
+
+def _reported(findings: _Findings, call: _Call) -> Detected:
+    judges, models = call.judges, call.models
     chief = leading(judges)
-    whole = loudest(findings.faces) if findings.faces else loudest(findings.tracks)
+    whole = loudest(findings.faces) if findings.faces else loudest(lasting(findings.tracks))
     report = Detection(
         version=__version__,
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
