@@ -21,6 +21,9 @@ from deepguard.types import Note
 
 HDR = Note("hdr", "the clip is HDR and is judged as if it were not, so its colours look flat")
 
+MAX_STREAMS = 64
+"""Tracks in one file; films with many languages have some thirty."""
+
 _EXACT = Fraction(1, 10)
 """Seconds to which the end of what can be decoded is looked for."""
 
@@ -51,12 +54,13 @@ def _unreadable(name: str) -> UnreadableClip:
 
 def _chosen(film: InputContainer, name: str) -> int:
     """Return the index of the stream with the film: the largest one that is no cover picture."""
-    if not len(film.streams):
-        raise _unreadable(name)
+    if len(film.streams) > MAX_STREAMS:
+        raise UnsupportedClip(f"{name} has more than {MAX_STREAMS} tracks; give a copy with the film's track alone")
     streams = [stream for stream in film.streams.video if not stream.disposition & _STILL]
+    if not streams and film.streams.audio:
+        raise UnsupportedClip(f"{name} holds sound but no pictures; give a clip that shows something")
     if not streams:
-        what = "sound but no pictures" if film.streams.audio else "no pictures"
-        raise UnsupportedClip(f"{name} holds {what}; give a clip that shows something")
+        raise _unreadable(name)
     contexts = [(stream, getattr(stream, "codec_context", None)) for stream in streams]
     known = [(stream.index, context.width * context.height) for stream, context in contexts if context is not None]
     if not known:

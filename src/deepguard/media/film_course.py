@@ -27,6 +27,9 @@ _REORDERED = 16
 _HALVINGS = 20
 """Steps in which the end of a cut file is looked for: to a hundredth of a second of three hours."""
 
+_BEFORE = 2
+"""Seconds before a file's end from which its last packets are read."""
+
 _TOLERANCE = Fraction(1, 2)
 """Seconds by which a sound file may be shorter than it says: containers round."""
 
@@ -116,9 +119,9 @@ def _stamp(packet: Any, counted: bool) -> int | None:
 
 def _tail(film: InputContainer, stream: VideoStream) -> _Stretch:
     """Return what stands at the end of what can be read."""
-    start = stream.start_time or 0
-    high = start + (stream.duration or round((film.duration or 0) / (1_000_000 * (stream.time_base or 1))))
-    found = _from(film, stream, high)
+    start, tick = stream.start_time or 0, stream.time_base or Fraction(1)
+    high = start + (stream.duration or round((film.duration or 0) / (1_000_000 * tick)))
+    found = _from(film, stream, max(start, high - int(_BEFORE / tick)))
     low = start
     for _ in range(_HALVINGS if not found.stamps else 0):
         middle = (low + high) // 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,9 +25,6 @@ from deepguard.media.picture import Pixels, to_images
 from deepguard.media.signatures import ClipContainer
 from deepguard.types import Frame, Images
 
-MAX_STREAMS = 64
-"""Tracks in one file; films with many languages have some thirty."""
-
 FORMATS: dict[ClipContainer, str] = {
     "MP4": "mov",
     "MKV": "matroska",
@@ -47,6 +45,10 @@ _AHEAD = 2
 
 _STEPS_BACK = (0, 1, 10)
 """Seconds before a wanted time from which reading is tried, until a frame is found that is not later than it."""
+
+_EXACT_SEEKING = ("mov", "matroska", "avi")
+_DELAY = 64
+"""Packets that a decoder takes at most before it gives the first frame."""
 
 _SCALING = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FULL_RANGE = 2
@@ -91,8 +93,8 @@ class Turn:
 @contextmanager
 def opened(path: Path, container: ClipContainer) -> Iterator[InputContainer]:
     """Open the file as the container that it is, without a way to any other file; av.FFmpegError where it cannot."""
-    options = {"protocol_whitelist": "file", "max_streams": str(MAX_STREAMS)}
-    with av.open(f"file:{path.absolute()}", format=FORMATS[container], options=options) as film:
+    only = {"protocol_whitelist": "file"}
+    with av.open(f"file:{path.absolute()}", format=FORMATS[container], options=only) as film:
         yield film
 
 
@@ -267,13 +269,15 @@ class _Cursor:
 
 
 def readable(film: InputContainer, stream: VideoStream, goal: int) -> bool:
-    """Return whether the keyframe at or before `goal` can be decoded; also true where none is found."""
-    tick = stream.time_base or Fraction(1)
-    for back in _STEPS_BACK:
-        packet = _key_packet(film, stream, goal - int(back / tick))
-        if packet is not None:
-            return bool(_sound(stream, packet) + _sound(stream, None))
-    return True
+    """Return whether something can be decoded from the keyframe at or before `goal` on.
+
+    Also true for containers that seek too roughly to tell.
+    """
+    if not film.format.name.startswith(_EXACT_SEEKING):
+        return True
+    _seek(film, stream, goal)
+    some = itertools.islice(_packets(film, stream), _DELAY)
+    return any(_sound(stream, packet) for packet in some) or bool(_sound(stream, None))
 
 
 def _keyframe(film: InputContainer, stream: VideoStream, goal: int) -> tuple[int, av.VideoFrame] | None:
