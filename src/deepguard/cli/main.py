@@ -21,6 +21,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "database": ("deepguard.cli.database:database", "Make or upgrade the service's tables, and show how they are."),
     "models": ("deepguard.cli.models:models", "List, bring and check model weights."),
     "bench": ("deepguard.cli.bench:bench", "Measure what this version achieves on photos of yours."),
+    "evaluate": ("deepguard.cli.evaluate:evaluate", "Measure how good a classifier is."),
     "train": ("deepguard.cli.train:train", "Make a classifier of your own from pictures of yours."),
     "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector."),
 }

@@ -54,17 +54,18 @@ def classifier(file: Path, out: Path, steps: int | None, device: str | None) -> 
         config = dataclasses.replace(config, steps=steps)
     check_writable(out / "log.csv")
     where = api.device_named(device)
+    detector = landmark_detector(Shelf(Settings.from_environment().models, offline=True), where)
     console = console_for()
     with Display(console, config.name) as display:
-        crops = gathered(config.sources, out, _detector(where), config.seed, display)
+        crops = gathered(config.sources, out, detector, config.seed, display)
         say(console, _counted(crops))
         result = trained(config, crops, out, where, display)
     for sentence in _told(config, result):
         say(console, sentence)
 
 
-def _detector(device: torch.device) -> FaceDetector:
-    shelf = Shelf(Settings.from_environment().models, offline=True)
+def landmark_detector(shelf: Shelf, device: torch.device) -> FaceDetector:
+    """Return the quickest detector at hand that names landmarks."""
     ready = detectors.available(shelf)
     return detectors.create(next(name for name in QUICK if name in ready), shelf, device)
 

@@ -119,7 +119,7 @@ class Localiser(Protocol):
     """A classifier that can tell where it looks (Grad-CAM)."""
 
     def maps(self, crops: Images) -> Float[Tensor, "b c h w"]:
-        """Return the last feature maps before pooling; differentiable."""
+        """Return late feature maps that still tell places; differentiable."""
 
     def verdict(self, maps: Float[Tensor, "b c h w"]) -> PerImage:
         """Return the logits that follow from the maps; `verdict(maps(crops))` is `fakeness(crops)`."""

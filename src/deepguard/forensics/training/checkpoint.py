@@ -28,7 +28,6 @@ class Progressed:
     network: Mapping[str, Tensor]
     average: Mapping[str, Tensor]
     optimiser: Mapping[str, Any]
-    rng: Tensor
 
 
 def save(folder: Path, progressed: Progressed) -> None:

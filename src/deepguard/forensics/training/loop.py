@@ -5,23 +5,27 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from torch.nn import functional
 
+from deepguard.forensics.attackers import attacked
 from deepguard.forensics.training import checkpoint
-from deepguard.forensics.training.adversary import attacked
-from deepguard.forensics.training.batches import Drawing, overlays_of
+from deepguard.forensics.training.batches import Batch, Drawing, overlays_of
 from deepguard.forensics.training.config import Config
 from deepguard.forensics.training.crops import Crops
 from deepguard.forensics.training.start import begin
 from deepguard.forensics.training.validation import Standing, standing
+from deepguard.models.classifiers.efficientnet_b0_sbi import CROP
 from deepguard.models.efficientnet import EfficientNetB0
 from deepguard.types import Images, PerImage, Progress, Rng, Watch, ignore
 
-SIDE = 128
+STEPS = 10_000_000
+"""More steps than any run has: one seed's chance begins where another's ends."""
 SMOOTHING = 0.05
 """Labels are this far from 0 and 1, so that no face is pushed to certainty."""
 CLIP = 2.0
@@ -45,9 +49,9 @@ def train(config: Config, crops: Crops, folder: Path, device: torch.device, watc
     """
     if config.threads:
         torch.set_num_threads(config.threads)
-    overlays = overlays_of(config, SIDE)
-    training = Drawing(crops, config, "train", SIDE, overlays)
-    checking = Drawing(crops, config, "validation", SIDE, overlays)
+    overlays = overlays_of(config, CROP.side)
+    training = Drawing(crops, config, "train", CROP.side, overlays)
+    checking = Drawing(crops, config, "validation", CROP.side, overlays)
     return _Run(config, training, checking, folder, device).go(watch)
 
 
@@ -58,7 +62,6 @@ class _Run:
         self, config: Config, training: Drawing, checking: Drawing, folder: Path, device: torch.device
     ) -> None:
         self.config, self.training, self.checking, self.folder, self.device = config, training, checking, folder, device
-        self.rng: Rng = torch.Generator().manual_seed(config.seed)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
             self.network = EfficientNetB0()
@@ -77,9 +80,9 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         figures = None
         loss, began = 0.0, time.monotonic()
-        while self.step < self.config.steps and not self._stale():
+        for batch in self._batches():
             watch(Progress("training", self.step, self.config.steps))
-            loss += self._one()
+            loss += self._one(batch)
             self.step += 1
             if self.step % self.config.every == 0 or self.step == self.config.steps:
                 watch(Progress("validating", self.step, self.config.steps))
@@ -91,9 +94,23 @@ class _Run:
     def _stale(self) -> bool:
         return 0 < self.config.patience <= self.stale
 
-    def _one(self) -> float:
+    def _batches(self) -> Iterator[Batch]:
+        """Draw the batches that are left, each while the one before is trained on; until no validation gets better."""
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as apart:
+            coming = apart.submit(self._draw, self.step)
+            while self.step < self.config.steps and not self._stale():
+                batch, coming = coming.result(), apart.submit(self._draw, self.step + 1)
+                yield batch
+
+    def _draw(self, step: int) -> Batch:
+        return self.training.batch(self._chance(step, 0))
+
+    def _chance(self, step: int, purpose: int) -> Rng:
+        """Return the chance of one step alone, so that a run that goes on draws what it would have drawn."""
+        return torch.Generator().manual_seed((self.config.seed * STEPS + step) * 2 + purpose)
+
+    def _one(self, batch: Batch) -> float:
         """Do one step and return its loss."""
-        batch = self.training.batch(self.rng)
         images = batch.images.to(self.device, memory_format=torch.channels_last)
         fake = batch.fake.to(self.device)
         images = self._attacked(images, fake)
@@ -116,12 +133,13 @@ class _Run:
         count = round(self.config.adversarial * len(images))
         if not count or self.step < self.config.calm:
             return images
-        these = torch.randperm(len(images), generator=self.rng)[:count].to(self.device)
-        epsilon = _pick(self.config.budgets, self.rng) / 255
-        climbs = int(_pick(self.config.climbs, self.rng))
+        rng = self._chance(self.step, 1)
+        these = torch.randperm(len(images), generator=rng)[:count].to(self.device)
+        epsilon = _pick(self.config.budgets, rng) / 255
+        climbs = int(_pick(self.config.climbs, rng))
         self.network.eval()
         with self._precision(), _frozen(self.network):
-            changed = attacked(self.network, images[these], fake[these], epsilon=epsilon, steps=climbs, rng=self.rng)
+            changed = attacked(self.network, images[these], fake[these], epsilon=epsilon, steps=climbs, rng=rng)
         made = images.clone()
         made[these] = changed
         return made
@@ -160,7 +178,6 @@ class _Run:
             self.network.state_dict(),
             self.average.state_dict(),
             self.optimiser.state_dict(),
-            self.rng.get_state(),
         )
 
     def _take_up(self, left: checkpoint.Progressed | None) -> None:
@@ -170,7 +187,6 @@ class _Run:
         self.network.load_state_dict(left.network)
         self.average.load_state_dict(left.average)
         self.optimiser.load_state_dict(dict(left.optimiser))
-        self.rng.set_state(left.rng)
 
     def _precision(self) -> contextlib.AbstractContextManager[object]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.config.mixed)

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from deepguard.forensics.attackers import attacked
 from deepguard.forensics.metrics import accuracy, area
-from deepguard.forensics.training.adversary import attacked
 from deepguard.forensics.training.batches import Drawing
+from deepguard.models.classifiers.efficientnet_b0_sbi import CROP
 from deepguard.types import Images, PerImage
 
 EPSILON, CLIMBS = 4 / 255, 7
-MOST, ATTACKED = 1000, 128
+MOST, ATTACKED = 600, 64
 """Crops of each label that are looked at, and of these so many pairs that are attacked."""
 PART = 64
-MARGIN = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,8 @@ def standing(network: Callable[[Images], PerImage], drawing: Drawing, seed: int)
     real = _some(drawing.real, MOST, rng)
     blended = _some(real, MOST // 4, rng)
     forged = _some(drawing.forged, MOST, rng)
-    crops_real, crops_forged = drawing.steadily(real, MARGIN), drawing.steadily(forged, MARGIN)
-    crops_blended = drawing.blended(blended, MARGIN, rng)
+    crops_real, crops_forged = drawing.steadily(real, CROP.margin), drawing.steadily(forged, CROP.margin)
+    crops_blended = drawing.blended(blended, CROP.margin, rng)
     of_real = logits(network, crops_real)
     of_forged, of_blended = logits(network, crops_forged), logits(network, crops_blended)
     fakes = torch.cat([of_forged, of_blended])

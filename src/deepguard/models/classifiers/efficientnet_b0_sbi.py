@@ -20,7 +20,7 @@ from deepguard.types import Images, PerImage
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.formats.state import load_state
 
-CROP = CropSpec(side=128, margin=0.15)
+CROP = CropSpec(side=112, margin=0.15)
 
 TRAINED = Weights(
     file="efficientnet-b0-sbi.safetensors",
@@ -45,7 +45,7 @@ class Sbi:
         return logits
 
     def maps(self, crops: Images) -> Float[Tensor, "b c h w"]:
-        """Return the feature maps before pooling."""
+        """Return the feature maps of the fifth stage."""
         return self.network.maps(crops)
 
     def verdict(self, maps: Float[Tensor, "b c h w"]) -> PerImage:

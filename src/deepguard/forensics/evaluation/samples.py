@@ -1,0 +1,129 @@
+"""The labelled faces that a classifier is measured on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from deepguard.errors import InputError, OptionError
+from deepguard.media.read import decode
+from deepguard.models.crop import cut
+from deepguard.models.roles import CropSpec, FaceDetector
+from deepguard.types import Box, Face, Images, Progress, Watch, ignore
+
+LIST = "list.csv"
+KNOWN = ("file", "label", "clip")
+PIXELS = 100_000_000
+"""Most pixels of a picture that is measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A picture, whether it is fake, the clip that it is a frame of (else its own name), and its further columns."""
+
+    file: Path
+    fake: bool
+    clip: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Samples:
+    """Faces as crops, n x 3 x side x side, with what is known of each; `lost` had no face or could not be read."""
+
+    crops: Images
+    samples: tuple[Sample, ...]
+    lost: tuple[Path, ...]
+
+    @property
+    def fake(self) -> torch.Tensor:
+        """1 for a fake and 0 for a real face."""
+        return torch.tensor([float(each.fake) for each in self.samples])
+
+
+def listed(folder: Path, limit: int = 0, seed: int = 0) -> tuple[Sample, ...]:
+    """Return a folder's pictures, at most `limit` of each label, drawn by the seed; 0 for all.
+
+    They are named in its list.csv, with the columns file, label (real or fake), optionally clip, and any others to tell
+    results by; or they lie in its subfolders real and fake. OptionError where neither is so, InputError where one
+    label has none.
+    """
+    if not folder.is_dir():
+        raise OptionError(f"{folder} is no folder; name one with the subfolders real and fake, or with a {LIST}")
+    rows = tuple(_of_list(folder) if (folder / LIST).is_file() else _of_folders(folder))
+    for fake, label in ((False, "real"), (True, "fake")):
+        if not any(each.fake == fake for each in rows):
+            raise InputError(f"{folder} has no {label} pictures; a classifier is measured on both, in real and fake")
+    if not limit:
+        return rows
+    rng = torch.Generator().manual_seed(seed)
+    labels = [[row for row in rows if row.fake == fake] for fake in (False, True)]
+    return tuple(each for alike in labels for each in _drawn(alike, limit, rng))
+
+
+def read(
+    samples: Sequence[Sample], spec: CropSpec, detector: FaceDetector, cropped: float = -1.0, watch: Watch = ignore
+) -> Samples:
+    """Return the samples' faces: the most certain one of each picture.
+
+    `cropped` is what the pictures show beyond the face where they are crops already; then they are taken as they
+    are, but for what they show beyond `spec.margin`. Negative: they are photos.
+    """
+    crops, kept, lost = [], [], []
+    for done, sample in enumerate(samples):
+        if done % 20 == 0:
+            watch(Progress("reading the faces", done, len(samples)))
+        crop = _face(sample.file, spec, detector, cropped)
+        if crop is None:
+            lost.append(sample.file)
+        else:
+            crops.append(crop)
+            kept.append(sample)
+    if not kept:
+        raise InputError("no picture shows a face that a detector finds; say --cropped if they are crops of faces")
+    return Samples(torch.cat(crops), tuple(kept), tuple(lost))
+
+
+def _face(file: Path, spec: CropSpec, detector: FaceDetector, cropped: float) -> Images | None:
+    try:
+        images = decode(file.read_bytes(), name=file.name, limit=PIXELS).images
+    except (OSError, InputError):
+        return None
+    if cropped >= 0:
+        return cut(images, (_inside(images, cropped),), CropSpec(spec.side, min(spec.margin, cropped)))
+    (seen,) = detector.detect(images)
+    return cut(images, seen[:1], spec) if seen else None
+
+
+def _inside(images: Images, cropped: float) -> Face:
+    """Return the face's box in a picture that shows `cropped` beyond it."""
+    height, width = images.shape[-2:]
+    share = cropped / (1 + 2 * cropped)
+    return Face(Box(width * share, height * share, width * (1 - share), height * (1 - share)), 1.0)
+
+
+def _of_list(folder: Path) -> Iterator[Sample]:
+    with (folder / LIST).open(encoding="utf-8", newline="") as stream:
+        for number, row in enumerate(csv.DictReader(stream), start=2):
+            if row.get("label") not in {"real", "fake"} or not row.get("file"):
+                raise OptionError(f"{folder / LIST}, line {number}: needs the columns file and label (real or fake)")
+            tags = {name: value for name, value in row.items() if name not in KNOWN}
+            yield Sample(folder / row["file"], row["label"] == "fake", row.get("clip") or row["file"], tags)
+
+
+def _of_folders(folder: Path) -> Iterator[Sample]:
+    for label in ("real", "fake"):
+        for file in sorted((folder / label).rglob("*")):
+            if file.is_file() and not file.name.startswith("."):
+                inner = file.relative_to(folder / label)
+                clip = str(inner.parent) if len(inner.parts) > 1 else str(inner)
+                yield Sample(file, label == "fake", f"{label}/{clip}", {})
+
+
+def _drawn(samples: list[Sample], limit: int, rng: torch.Generator) -> list[Sample]:
+    chosen = torch.randperm(len(samples), generator=rng)[:limit].sort().values
+    return [samples[place] for place in chosen.tolist()]
