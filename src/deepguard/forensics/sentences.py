@@ -52,9 +52,14 @@ NOTES: Mapping[str, Pair] = MappingProxyType(
             "점수가 확률로 보정되지 않은 모델이 {count}개 있어요. 비교용으로만 보여 줘요.",
             "Classifiers whose figures are no probabilities and decide nothing: {count}.",
         ),
-        "many_faces": (
+        "several_faces": (
             "얼굴 {count}개 가운데 가장 의심스러운 것의 판별이에요. 얼굴이 많을수록 잘못 의심하기 쉬워요.",
-            "This is the verdict of the most suspicious of {count} faces. The more faces, the likelier a false alarm.",
+            "This is the verdict of the most suspicious face, out of so many: {count}. "
+            "The more faces, the likelier a false alarm.",
+        ),
+        "many_faces": (
+            "얼굴이 너무 많아서 모두 보지는 못했어요. 크게 나온 얼굴부터 봤어요.",
+            "There are more faces than are looked at; the largest came first.",
         ),
         "states_ai": (
             "파일 스스로 AI로 만들거나 바꿨다고 밝히고 있어요.",

@@ -34,7 +34,7 @@ RESULTS = ("report", "evidence", "evidence-json", "preview", "thumbnail", "heat"
 """`heat` is there where something was judged, `frames` for clips."""
 PREVIEW, THUMBNAIL, HEAT = 1280, 480, 224
 """Pixels of a picture's longer side, and of each heat map in the sheet of all."""
-FRAME = (128, 72)
+FRAME = (192, 108)
 """Pixels of each frame in the sheet of frames."""
 MOST_TILES = 240
 """Frames and faces that a sheet shows at most."""

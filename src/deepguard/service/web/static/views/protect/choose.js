@@ -3,6 +3,7 @@
 import { problemOf, sentence } from '../../core/api.js';
 import { announce, fill, h, icon } from '../../core/dom.js';
 import { duration, language, list, number, say, size } from '../../core/words.js';
+import { catchAll } from '../../parts/drop.js';
 import { background } from './draft.js';
 import { Photo } from './photo.js';
 
@@ -62,7 +63,7 @@ export function chooser(draft) {
     fill(choose, icon(some ? 'plus' : 'photo'), say(some ? 'protect.more' : 'start.file'));
     if (draft.limits && !limits.textContent) limits.append(limitsOf(draft.limits));
   });
-  catchAll(draft.signal, take, takeFolders);
+  catchAll({ signal: draft.signal, text: say('protect.release'), take, takeFolders });
   return root;
 }
 
@@ -88,39 +89,6 @@ function limitsOf(limits) {
     pixels: say('unit.pixels', { n: number(limits.pixels / (language === 'ko' ? 1e4 : 1e6)) }),
     hours: duration(limits.keep_hours * 3600),
   });
-}
-
-/**
- * Take in what is dropped anywhere or pasted, and show where a drop will go.
- * @param {AbortSignal} signal
- * @param {(files: Iterable<File>) => void} take
- * @param {(entries: FileSystemEntry[]) => void} takeFolders
- */
-function catchAll(signal, take, takeFolders) {
-  const veil = h('div.protect-veil', { hidden: true }, h('p', null, icon('photo'), say('protect.release')));
-  document.body.append(veil);
-  signal.addEventListener('abort', () => veil.remove());
-  const heeds = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes('Files');
-  const over = (/** @type {DragEvent} */ event) => {
-    if (!heeds(event)) return;
-    event.preventDefault();
-    veil.hidden = false;
-  };
-  addEventListener('dragenter', over, { signal });
-  addEventListener('dragover', over, { signal });
-  // leaving one element for another has somewhere that it goes to
-  addEventListener('dragleave', (event) => (veil.hidden ||= !event.relatedTarget), { signal });
-  addEventListener('drop', (event) => {
-    veil.hidden = true;
-    if (!heeds(event)) return;
-    event.preventDefault();
-    const entries = [...(event.dataTransfer?.items ?? [])].flatMap((each) => each.webkitGetAsEntry?.() ?? []);
-    if (entries.some((each) => each.isDirectory)) takeFolders(entries);
-    else take(event.dataTransfer?.files ?? []);
-  }, { signal });
-  addEventListener('paste', (event) => {
-    if (event.clipboardData?.files.length) take(event.clipboardData.files);
-  }, { signal });
 }
 
 /**
