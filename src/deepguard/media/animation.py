@@ -62,7 +62,7 @@ def open_animation(path: Path, container: ClipContainer, sha256: str, size: int)
     reader = AnimationReader(path, container, tuple(itertools.accumulate(told, initial=Fraction(0))))
     width, height = reader.size()
     if width * height > MAX_CLIP_PIXELS:
-        raise too_many_pixels(path.name, width * height)
+        raise too_many_pixels(path.name)
     if width * height * len(told) > MAX_ANIMATION_PIXELS:
         raise ClipTooLarge(f"{path.name} has too many large frames for an animation; make a film of it, such as an MP4")
     return _clip(reader, (width, height), _ENDS[container] in data[-_ENDING:], sha256, size)
@@ -150,6 +150,8 @@ class AnimationReader:
             try:
                 # called directly, as in media.containers
                 opened = _OPENERS[self.container](self.path)
+            except Image.DecompressionBombError as error:
+                raise too_many_pixels(self.path.name) from error
             except _DAMAGE as error:
                 raise _unreadable(self.path.name) from error
             with opened:

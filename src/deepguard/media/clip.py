@@ -123,9 +123,7 @@ def short_clip(count: int) -> Note:
     return Note("short_clip", f"the clip has {frames}, so it is judged as pictures are", count)
 
 
-def too_many_pixels(name: str, pixels: int) -> ClipTooLarge:
+def too_many_pixels(name: str) -> ClipTooLarge:
     """Return the error for a clip whose frames are larger than the limit."""
-    return ClipTooLarge(
-        f"{name} has {pixels / 1e6:.0f} megapixels a frame and the limit is {MAX_CLIP_PIXELS / 1e6:g}; "
-        "make it smaller and try again"
-    )
+    limit = f"{MAX_CLIP_PIXELS / 1e6:g} megapixels"
+    return ClipTooLarge(f"{name} has more than {limit} a frame, which is the limit; make it smaller and try again")

@@ -21,20 +21,24 @@ EXTENSIONS: dict[Container, tuple[str, ...]] = {
 }
 """File name endings of each container; the first is given to a result whose source is named as something else."""
 
+CLIP_EXTENSIONS = (
+    *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".flv"),
+    *(".wmv", ".asf", ".ogv", ".gif", ".apng"),
+)
+"""File name endings of clips; an animated WebP or PNG has that of a picture."""
+
+_ENDINGS = {ending for group in EXTENSIONS.values() for ending in group}
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 def pictures_below(folder: Path) -> list[Path]:
     """Return the pictures in `folder` and its subfolders by file name ending, sorted; no results, nothing hidden."""
-    endings = {ending for group in EXTENSIONS.values() for ending in group}
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in endings
-        and Path(path.stem).suffix.lower() != MARK
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and path.is_file()
-    )
+    return [path for path in _below(folder, _ENDINGS) if Path(path.stem).suffix.lower() != MARK]
+
+
+def media_below(folder: Path) -> list[Path]:
+    """Return the pictures and clips in `folder` and its subfolders, results too, by file name ending; sorted."""
+    return _below(folder, _ENDINGS | set(CLIP_EXTENSIONS))
 
 
 def protected_path(source: Path, container: Container, *, out: Path | None = None, root: Path | None = None) -> Path:
@@ -89,6 +93,16 @@ def check_writable(path: Path) -> None:
     code = code if nearest.is_dir() else errno.ENOTDIR
     if code:
         raise OutputError(_sentence(path, 0, OSError(code, os.strerror(code))))
+
+
+def _below(folder: Path, endings: set[str]) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in endings
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        and path.is_file()
+    )
 
 
 def _ending(source: Path, container: Container) -> str:

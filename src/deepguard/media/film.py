@@ -67,7 +67,7 @@ def _chosen(film: InputContainer, name: str) -> int:
         raise UnsupportedClip(f"{name} is coded in a way that is not known here; convert it to H.264 in MP4")
     index, pixels = max(known, key=lambda choice: choice[1])
     if pixels > MAX_CLIP_PIXELS:
-        raise too_many_pixels(name, pixels)
+        raise too_many_pixels(name)
     return index
 
 
