@@ -95,7 +95,18 @@ def test_frames_in_which_a_face_cannot_be_judged_are_counted_and_say_nothing(
     assert (track.word, track.probability, track.loudest) == (Word.CANNOT_JUDGE, None, ())
     (reason,) = track.reasons
     assert (reason.code, reason.count) == ("small_face", 3)
-    assert reason.text.endswith("in 3 of the 3 frames")
+    assert "frames" not in reason.text
+
+
+def test_a_person_who_can_be_judged_in_some_frames_is_judged_by_these(
+    tmp_path: Path, still: NDArray[np.float32]
+) -> None:
+    sizes = iter([Face(Box(188, 60, 251, 180), 1.0), FACE, FACE])
+    path = clip_of(tmp_path, still, [0.8] * 3)
+    (track,) = judge_clip(open_clip(path), lambda images: (next(sizes),), [bright()], 3).tracks
+    assert [each.probability is None for each in track.sightings] == [True, False, False]
+    assert track.probability == pytest.approx(track.sightings[1].probability, abs=0.01)
+    assert track.reasons[0].text.endswith("in 1 of 3 frames")
 
 
 def test_a_clip_without_faces_has_frames_and_no_persons(tmp_path: Path, still: NDArray[np.float32]) -> None:

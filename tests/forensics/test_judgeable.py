@@ -65,7 +65,7 @@ def test_a_face_below_the_limit_is_too_small_whatever_else_it_is(astronaut: Tens
     small = reduced(astronaut, 0.5)
     (note,) = doubts(small, scaled(FACE, 0.5))
     assert note.code == "small_face"
-    assert "48 pixels" in note.text
+    assert "64 pixels" in note.text
     assert codes(small, Face(Box(10, 10, 20, 20), 1.0)) == ["small_face"]
     assert codes(torch.rand(1, 3, 200, 200), Face(Box(10, 10, 10 + SMALLEST, 90), 1.0)) == []
 

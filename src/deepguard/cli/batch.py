@@ -122,7 +122,7 @@ class Rounds:
 
     def _failed(self, work: Work, error: DeepguardError) -> None:
         self.reports.append({"input": {"name": work.source.name}, "error": error.code, "message": str(error)})
-        say(console_for(stderr=True), f"deepguard: {shown(_placed(work.source, str(error)))}")
+        say(console_for(stderr=True), f"deepguard: {shown(placed(work.source, str(error)))}")
 
     def _one(self, work: Work, title: str) -> None:
         try:
@@ -163,7 +163,7 @@ def shown(text: str | Path) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in str(text))
 
 
-def _placed(source: Path, message: str) -> str:
+def placed(source: Path, message: str) -> str:
     """Return a message that names the file by its whole path, once."""
     rest = message.removeprefix(str(source)).removeprefix(source.name)
     return f"{source}{rest}" if rest != message else f"{source}: {message}"

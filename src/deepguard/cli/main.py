@@ -14,6 +14,7 @@ from deepguard.settings import settle_threads
 
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "protect": ("deepguard.cli.protect:protect", "Protect photos so that face detectors miss the faces."),
+    "detect": ("deepguard.cli.detect:detect", "Judge whether the faces of photos and clips are real."),
     "demo": ("deepguard.cli.demo:demo", "Protect the sample photo, or one of yours, and show the difference."),
     "serve": ("deepguard.cli.serve:serve", "Serve the API and the page, with workers."),
     "worker": ("deepguard.cli.worker:worker", "Start workers only, for a service on several machines."),

@@ -201,7 +201,7 @@ def _silences(faces: Sequence[_Face]) -> Iterator[Note]:
     reasons = {note.code: note for each in faces for note in each.why}
     for code, note in reasons.items():
         times = sum(any(why.code == code for why in each.why) for each in faces)
-        where = "" if len(faces) == 1 else f", in {times} of the {len(faces)} frames"
+        where = "" if times == len(faces) else f", in {times} of {len(faces)} frames"
         yield replace(note, text=note.text + where, count=times)
 
 

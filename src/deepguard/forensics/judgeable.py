@@ -22,6 +22,8 @@ from deepguard.types import Face, Images, Note
 SMALLEST = 64.0
 """Pixels along the shorter side of the smallest face that is judged."""
 
+SMALL = Note("small_face", f"the face is narrower or lower than {SMALLEST:.0f} pixels, too small to be judged")
+
 SIDE = 128
 """Pixels to which a larger face is made smaller before it is looked at, as classifiers do."""
 
@@ -66,7 +68,7 @@ def doubts(images: Images, face: Face) -> tuple[Note, ...]:
     side = min(face.box.width, face.box.height)
     if side < SMALLEST:
         # on so few pixels nothing else can be measured
-        return (_small(side),)
+        return (SMALL,)
     return tuple(_notes(look(images, face)))
 
 
@@ -91,11 +93,6 @@ def _notes(found: Look) -> Sequence[Note]:
         text = "the face is too blurred, or was enlarged from too few pixels, to be judged; find a sharper copy"
         notes.append(Note("blurred", text))
     return notes
-
-
-def _small(side: float) -> Note:
-    text = f"the face is {side:.0f} pixels wide or high; from {SMALLEST:.0f} pixels on it can be judged"
-    return Note("small_face", text)
 
 
 def _luma(images: Images, face: Face) -> Float[Tensor, "1 1 h w"]:
