@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -32,6 +32,10 @@ _DISSOLVED = 0.35
 _DISSOLVE = Fraction(1)
 """Seconds that a slow change from one scene to the next may take."""
 
+_REST = Fraction(1, 5)
+_RESTS = 0.06
+"""Seconds within which less than that share of the colours changes where a picture rests."""
+
 _SHORTEST = Fraction(1, 4)
 """Seconds that a scene lasts at least: what is shorter is a flash."""
 
@@ -56,8 +60,7 @@ def cuts(frames: Iterable[Frame]) -> Iterator[tuple[Fraction, bool]]:
         glance = _Glance(frame.time, _colours(frame.images), _layout(frame.images))
         begins = begun is None
         if begun is not None and glance.time - begun >= _SHORTEST:
-            # the frame before, and the one from which a dissolve would have begun
-            begins = _differ(glance, scene[-1], _OTHER_COLOURS) or _differ(glance, scene[0], _DISSOLVED)
+            begins = _differ(glance, scene[-1], _OTHER_COLOURS) or _dissolved(glance, scene)
         if begins:
             scene.clear()
             begun = glance.time
@@ -67,11 +70,22 @@ def cuts(frames: Iterable[Frame]) -> Iterator[tuple[Fraction, bool]]:
         yield glance.time, begins
 
 
+def _dissolved(glance: _Glance, scene: Sequence[_Glance]) -> bool:
+    """Return whether a change that began within the last second has just come to rest at another picture."""
+    lately = next((earlier for earlier in reversed(scene) if glance.time - earlier.time >= _REST), scene[0])
+    return _apart(glance, lately) < _RESTS and _differ(glance, scene[0], _DISSOLVED)
+
+
 def _differ(one: _Glance, other: _Glance, from_colours: float) -> bool:
-    colours = float((one.colours - other.colours).abs().sum()) / 2
+    colours = _apart(one, other)
     if colours > _ALL_COLOURS:
         return True
     return colours > from_colours and 1 - float(one.layout @ other.layout) > _OTHER_LAYOUT
+
+
+def _apart(one: _Glance, other: _Glance) -> float:
+    """Return which share of the colours differs, in [0, 1]."""
+    return float((one.colours - other.colours).abs().sum()) / 2
 
 
 def _colours(images: Images) -> Tensor:
