@@ -7,10 +7,12 @@ from types import MappingProxyType
 from typing import Any
 
 from playwright.sync_api import Page, expect
+from tests.e2e.checked import checked_clip, checked_in_vain, checked_photo
 from tests.e2e.chromium import Windows, opened, ready, unfold
 from tests.e2e.stage import DETECTORS, Guest, Stage, really_found
 
 from deepguard.media.sample import sample_file
+from deepguard.service.kinds.roles import Done
 
 FACE = ".protect-face"
 Show = Callable[[Stage, Windows, dict[str, Any]], Page]
@@ -62,6 +64,26 @@ def shared(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
     job_id = stage.job(guest)
     stage.finish(job_id)
     return opened(windows.open(stage.address, **how), f"/jobs/{job_id}?share={stage.row(job_id).share}")
+
+
+def detecting(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """The first screen of a check."""
+    return opened(windows.open(stage.address, stage.guest(), **how), "/detect")
+
+
+def photo_checked(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """A photo was checked: one face is suspicious, one cannot be judged."""
+    return _checked(stage, windows, how, checked_photo())
+
+
+def clip_checked(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """A clip was checked, and everything that can be unfolded is."""
+    return unfold(_checked(stage, windows, how, checked_clip()))
+
+
+def unjudged(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """A photo in which there is nothing to judge."""
+    return _checked(stage, windows, how, checked_in_vain())
 
 
 def failed(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
@@ -124,12 +146,19 @@ def help_page(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
     return page
 
 
+def victims(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """What to do about a fake of oneself, drawn by the server."""
+    page = windows.open(stage.address, **how)
+    page.goto("/victims")
+    return page
+
+
 SCREENS: Mapping[str, Show] = MappingProxyType(
     {
         each.__name__: each
         for each in (
             start, chosen, expert, queued, running, result, unfolded, shared, failed, cancelled, expired, gone,
-            archive, empty, batch, statistics, help_page,
+            archive, empty, batch, statistics, help_page, detecting, photo_checked, clip_checked, unjudged, victims,
         )
     }
 )  # fmt: skip
@@ -142,6 +171,13 @@ def several(stage: Stage, guest: Guest) -> list[str]:
     stage.move(made[1], share=0.4)
     stage.fail(made[3])
     return made
+
+
+def _checked(stage: Stage, windows: Windows, how: dict[str, Any], done: Done) -> Page:
+    guest = stage.guest()
+    job_id = stage.job(guest, kind="detect", options={}, name=done.made[0].filename.replace(".detection.json", ".png"))
+    stage.finish(job_id, done)
+    return ready(opened(windows.open(stage.address, guest, **how), f"/jobs/{job_id}"))
 
 
 def _job(stage: Stage, windows: Windows, how: dict[str, Any], act: Callable[[str], None]) -> Page:

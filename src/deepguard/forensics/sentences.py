@@ -71,7 +71,7 @@ NOTES: Mapping[str, Pair] = MappingProxyType(
         ),
         "many_scenes": (
             "장면이 {count}개라서 살펴본 프레임보다 많아요. 더 많은 프레임을 보게 하면 빠짐없이 볼 수 있어요.",
-            "There are {count} scenes, more than frames were looked at. Have more frames looked at to see all of them.",
+            "Scenes: {count}, which is more than frames were looked at. Have more frames looked at to see all of them.",
         ),
         "broken_tail": (
             "영상 파일이 깨졌거나 잘려 있어서 읽을 수 있는 데까지만 봤어요.",

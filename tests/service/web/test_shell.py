@@ -52,7 +52,7 @@ def test_the_manifest_speaks_the_pages_language(client: httpx.Client) -> None:
     assert (english["name"], english["lang"], korean["name"], korean["lang"]) == ("Deepguard", "en", "딥가드", "ko")
     # an app stays the same one when its language changes
     assert english["id"] == korean["id"] == "/"
-    assert [each["url"] for each in english["shortcuts"]] == ["/archive", "/statistics"]
+    assert [each["url"] for each in english["shortcuts"]] == ["/detect", "/archive", "/statistics"]
 
 
 def test_every_icon_of_the_manifest_is_a_picture_of_the_size_that_it_says(client: httpx.Client) -> None:

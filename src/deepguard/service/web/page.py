@@ -145,6 +145,12 @@ def help_page(request: Request, parts: Open, visitor: Reader) -> Response:
     )
 
 
+@router.get("/victims")
+def victims_page(request: Request, visitor: Reader) -> Response:
+    """Say what somebody can do who has found a fake of themselves."""
+    return draw(request, "victims.html", stays=True)
+
+
 def _needs_scripts(request: Request) -> Response:
     """Show a view that only scripts draw, where none run."""
     return draw(request, "scripts.html")

@@ -26,7 +26,8 @@ THEMES = frozenset({"light", "dark"})
 LANGUAGE_SECONDS = 365 * 24 * 3600
 AGAIN_SECONDS = 5
 ROUNDED = 3
-FOR_SCRIPTS = ("view", "thumbnail")
+FOR_SCRIPTS = ("view", "thumbnail", "frames")
+DETECT = "detect"
 """Results that nobody wants as a file."""
 OF_THE_FILE = frozenset({"no_face", "input", "unreadable_image", "unsupported_image", "image_too_large", "option"})
 
@@ -129,16 +130,19 @@ def job_values(say: Words, job: Mapping[str, Any], root: str, share: str) -> dic
         }
         for each in job["results"]
     }
-    shown = ("picture", "comparison", "heatmap")
+    shown = ("picture", "comparison", "heatmap", "preview")
     others = [file for name, file in files.items() if name not in (*shown, *FOR_SCRIPTS)]
     return {
         "job": job,
         "active": job["state"] in ACTIVE,
         "percent": round(100 * job["progress"]["share"]),
+        "heading": say(_state_key(say, job)),
         "stage": say(_stage_key(say, job)),
         **{name: files.get(name) for name in shown},
         "others": others,
         "sentences": list(_sentences(say, job["summary"])),
+        "honest": say("detect.honest" if job["kind"] == DETECT else "result.honest"),
+        "judged": job["kind"] == DETECT,
         "figures": _figures(say, job),
         "reason": say.error(job["error"]["code"]) if job["error"] else say.error("error"),
         "again": job["state"] == State.CANCELLED or (job["state"] == State.FAILED and not _by_file(job)),
@@ -169,6 +173,11 @@ class _Unread(HTMLResponse):
         await close_after(self, receive, send)
 
 
+def _state_key(say: Words, job: Mapping[str, Any]) -> str:
+    key = f"job.{job['kind']}.{job['state']}"
+    return key if say.known(key) else f"job.{job['state']}"
+
+
 def _stage_key(say: Words, job: Mapping[str, Any]) -> str:
     if job["state"] == State.QUEUED:
         return "stage.queued"
@@ -184,6 +193,8 @@ def _by_file(job: Mapping[str, Any]) -> bool:
 
 def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
     """Say in words how often faces were found and still are, and what was not tested; only what was measured."""
+    if summary.get("verdict"):
+        yield from _judged(say, summary)
     before, after = summary.get("found_before"), summary.get("found_after")
     if before is not None and after is not None:
         yield _found(say, summary, before, after)
@@ -196,10 +207,20 @@ def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
         places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
         yield say("result.posted", places=", ".join(places))
     missing = summary.get("missing", ())
-    if missing:
+    if missing and not summary.get("verdict"):
         yield say("result.missing", names=", ".join(map(say.program, missing)))
     for note in summary.get("notes", ()):
         yield say(key, count=note["count"]) if say.known(key := f"note.{note['code']}") else note["text"]
+
+
+def _judged(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a check came to, and how sure it is."""
+    yield say(f"verdict.{summary['verdict']}")
+    yield say(f"detect.means.{summary['verdict']}")
+    if summary["probability"] is None:
+        return
+    share, low, high = (f"{100 * summary[name]:.0f}%" for name in ("probability", "low", "high"))
+    yield f"{say('detect.probability', share=share)} {say('detect.interval', low=low, high=high)}"
 
 
 def _found(say: Words, summary: Mapping[str, Any], before: int, after: int) -> str:

@@ -50,6 +50,14 @@ export function known(key) {
 }
 
 /**
+ * Return how a job stands, as its kind says it.
+ * @param {import('./types.js').Job} job
+ */
+export function standing({ kind, state }) {
+  return say(known(`job.${kind}.${state}`) ? `job.${kind}.${state}` : `job.${state}`);
+}
+
+/**
  * Return what people call a program that looks for faces; one that is new here goes by the name of its module.
  * @param {string} name
  */

@@ -4,7 +4,8 @@ import { post, problemOf, resultAddress, sentence } from '../core/api.js';
 import { address } from '../core/boot.js';
 import { fill, h, icon } from '../core/dom.js';
 import { over } from '../core/watch.js';
-import { duration, moment, percent, say } from '../core/words.js';
+import { duration, moment, percent, say, standing } from '../core/words.js';
+import { chip } from './verdict.js';
 
 /**
  * @typedef {import('../core/types.js').Job} Job
@@ -126,7 +127,7 @@ function stopper(job, element, options) {
 function factsOf(job) {
   const tone = TONES[job.state] ?? '';
   return [
-    h('p.job-card-state', { class: tone }, icon(ICONS[job.state]), say(`job.${job.state}`)),
+    h('p.job-card-state', { class: tone }, icon(ICONS[job.state]), standing(job)),
     over(job) ? outcome(job) : advance(job),
     h('p.quiet.job-card-times', null, h('time', { datetime: job.created }, moment(job.created)), removal(job)),
   ];
@@ -149,9 +150,19 @@ function advance(job) {
 /** @param {Job} job */
 function outcome(job) {
   if (job.state === 'failed') return h('p', null, sentence(job.error ?? { code: 'error' }));
-  const { found_before: before, found_after: after, faces } = job.summary;
+  const { found_before: before, found_after: after, faces, verdict, probability } = job.summary;
+  if (job.state === 'done' && verdict) return judged(verdict, probability);
   if (job.state !== 'done' || typeof before !== 'number' || typeof after !== 'number') return null;
   return h('p', null, after || !before ? icon('seen') : null, ' ', effect(before, after, faces));
+}
+
+/**
+ * @param {import('./verdict.js').Word} word
+ * @param {number | null} probability
+ */
+function judged(word, probability) {
+  const share = probability === null ? null : h('p.quiet.figure', null, say('verdict.share', { share: percent(probability) }));
+  return [h('p', null, chip(word)), share];
 }
 
 /**

@@ -2,7 +2,7 @@
 
 import { remove } from '../core/api.js';
 import { announce, h, icon } from '../core/dom.js';
-import { say } from '../core/words.js';
+import { known, say } from '../core/words.js';
 import { doing } from './doing.js';
 
 /**
@@ -18,7 +18,7 @@ export function deletion(job, { go }) {
     'dialog',
     { 'aria-labelledby': 'delete-title' },
     h('h2', { id: 'delete-title' }, say('delete.title')),
-    h('p', null, say('delete.text')),
+    h('p', null, known(`delete.text.${job.kind}`) ? say(`delete.text.${job.kind}`) : say('delete.text')),
     h('div.row', null, keep, sure),
   );
   button.addEventListener('click', () => (dialog.isConnected || button.after(dialog), dialog.showModal()));

@@ -9,8 +9,8 @@ import { settings } from './settings.js';
 
 /** @type {Record<string, string>} */
 const NAMES = { WEBP: 'WebP', HEIF: 'HEIC', MP4: 'MP4·MOV', MKV: 'MKV·WebM', ASF: 'WMV', TS: 'MPEG' };
-/** Containers of clips that are not worth a word. */
-const UNSAID = new Set(['PS', 'OGG']);
+/** Containers of clips that are worth a word, the most usual first. */
+const CLIPS = ['MP4', 'MKV', 'AVI', 'GIF', 'TS', 'ASF', 'FLV'];
 const ACCEPTED = 'image/*,video/*,.heic,.heif,.tif,.tiff,.mkv,.mts,.m2ts';
 
 /** @typedef {import('../../core/types.js').Visit} Visit */
@@ -64,13 +64,13 @@ async function limited(place, signal, told) {
 
 /** @param {any} limits */
 function limitsOf(limits) {
-  const named = (/** @type {string[]} */ each) =>
-    list(each.filter((one) => !UNSAID.has(one)).map((one) => NAMES[one] ?? one));
+  const named = (/** @type {string[]} */ each) => list(each.map((one) => NAMES[one] ?? one));
+  const clips = CLIPS.filter((one) => limits.clip_containers.includes(one));
   const pixels = say('unit.pixels', { n: number(limits.pixels / (language === 'ko' ? 1e4 : 1e6)) });
   return [
     say('detect.limits.pictures', { formats: named(limits.containers), size: size(limits.upload_bytes), pixels }),
     say('detect.limits.clips', {
-      formats: named(limits.clip_containers),
+      formats: named(clips),
       size: size(limits.clip_bytes),
       time: duration(limits.clip_seconds),
       frames: limits.clip_frames,

@@ -3,7 +3,8 @@
 import { resultAddress } from '../../core/api.js';
 import { h, icon } from '../../core/dom.js';
 import { percent, say } from '../../core/words.js';
-import { chip, clock, tile, told } from './report.js';
+import { chip } from '../../parts/verdict.js';
+import { clock, tile, told } from './report.js';
 import { figure } from './verdict.js';
 
 /**
@@ -48,7 +49,7 @@ export function cards(shown, jump) {
 function framed({ number, word, face }, width, height) {
   if (!face) return null;
   const { left, top, right, bottom } = face.box;
-  const label = say('detect.face.open', { number, word: say(`detect.word.${word}`) });
+  const label = say('detect.face.open', { number, word: say(`verdict.${word}`) });
   const link = h('a.detect-face', { href: `#detect-${number}`, 'aria-label': label, 'data-word': word });
   link.append(h('span', { 'aria-hidden': 'true' }, String(number)));
   const part = (/** @type {number} */ value, /** @type {number} */ whole) => `${(100 * value) / whole}%`;

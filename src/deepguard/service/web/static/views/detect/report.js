@@ -1,12 +1,12 @@
 /** The report of a check as the page reads it, and what its notes say. */
 
 import { resultAddress } from '../../core/api.js';
-import { h, icon } from '../../core/dom.js';
+import { h } from '../../core/dom.js';
 import { known, say } from '../../core/words.js';
 
 /**
  * @typedef {{code: string, text: string, count: number}} Note
- * @typedef {'likely_real' | 'uncertain' | 'likely_fake' | 'cannot_judge'} Word
+ * @typedef {import('../../parts/verdict.js').Word} Word
  * @typedef {{left: number, top: number, right: number, bottom: number}} Box pixels of the upright picture
  * @typedef {{time: number, face: {box: Box}, probability: number | null}} Sighting
  *
@@ -69,14 +69,6 @@ import { known, say } from '../../core/words.js';
  * @property {Report} report
  */
 
-/** @type {Record<Word, {icon: string, tone: string}>} */
-export const LOOKS = {
-  likely_fake: { icon: 'warning', tone: 'bad' },
-  uncertain: { icon: 'help', tone: 'warn' },
-  likely_real: { icon: 'hidden', tone: 'good' },
-  cannot_judge: { icon: 'stop', tone: 'soft' },
-};
-
 /**
  * @param {import('../../core/types.js').Job} job
  * @param {string} share
@@ -87,15 +79,6 @@ export async function readReport(job, share, signal) {
   const answer = await fetch(resultAddress(job, 'report', { share }), { signal });
   if (!answer.ok) throw new TypeError(`the report did not come: ${answer.status}`);
   return answer.json();
-}
-
-/**
- * Return a verdict's word with its icon: status is never colour alone.
- * @param {Word} word
- */
-export function chip(word) {
-  const look = LOOKS[word];
-  return h('span.chip', { class: look.tone }, icon(look.icon), say(`detect.word.${word}`));
 }
 
 /** @param {Note} note */

@@ -28,8 +28,8 @@ export default {
       h(
         'div.halves.detect-result',
         null,
-        h('div', null, photo(shown), notes(report)),
         h('div', null, verdict(report), files(shown), honest(report), acts(job, go), h('p.quiet', null, removal(job))),
+        h('div.detect-seen', null, photo(shown), notes(report)),
       ),
     );
     const rest = [course?.element, cards(shown, course?.jump), facts(shown)].filter(Boolean);
@@ -54,7 +54,7 @@ function onFace(event) {
 
 /** @param {Shown} shown */
 function files({ job, share }) {
-  const names = { evidence: say('detect.evidence'), 'evidence-json': say('detect.evidence.json'), report: say('detect.report') };
+  const names = { evidence: say('result.evidence'), 'evidence-json': say('result.evidence-json'), report: say('result.report') };
   const link = (/** @type {[string, string]} */ [name, text]) => {
     const file = job.results.find((each) => each.name === name);
     if (!file) return null;

@@ -3,7 +3,8 @@
 import { address } from '../../core/boot.js';
 import { h, icon, s } from '../../core/dom.js';
 import { moment, number, percent, say } from '../../core/words.js';
-import { LOOKS, told } from './report.js';
+import { LOOKS } from '../../parts/verdict.js';
+import { told } from './report.js';
 
 /** @typedef {import('./report.js').Report} Report */
 
@@ -11,13 +12,13 @@ import { LOOKS, told } from './report.js';
 export function verdict(report) {
   const look = LOOKS[report.word];
   const { threshold } = report;
-  const title = h('h2.detect-word', { class: look.tone }, icon(look.icon), say(`detect.word.${report.word}`));
+  const title = h('h2.detect-word', { class: look.tone }, icon(look.icon), say(`verdict.${report.word}`));
   return h(
     'section.detect-verdict',
     { 'data-word': report.word },
     title,
     h('p.lead', null, say(`detect.means.${report.word}`)),
-    report.probability === null ? null : figure(report),
+    report.probability === null ? null : figure(report, true),
     report.probability === null ? null : rates(threshold),
   );
 }
@@ -39,20 +40,21 @@ export function honest(report) {
 export function notes(report) {
   if (!report.notes.length) return null;
   const rows = report.notes.map((each) => h('li', null, icon('warning'), told(each)));
-  return h('section.detect-notes', null, h('h3', null, say('detect.notes')), h('ul', null, rows));
+  return h('section.detect-notes', null, h('h2', null, say('detect.notes')), h('ul', null, rows));
 }
 
 /**
  * Return the probability in words and on a scale.
  * @param {{probability: number | null, low: number | null, high: number | null, word: import('./report.js').Word,
  *   threshold: import('./report.js').Threshold | null}} given
+ * @param {boolean} [whole] whether the marks on the scale are told as well
  */
-export function figure({ probability, low, high, word, threshold }) {
+export function figure({ probability, low, high, word, threshold }, whole = false) {
   const share = probability ?? 0;
   const spoken = [h('strong', null, say('detect.probability', { share: percent(share) }))];
   const wide = low !== null && high !== null && percent(low) !== percent(high);
   const range = wide ? say('detect.interval', { low: percent(low), high: percent(high) }) : '';
-  const marks = threshold
+  const marks = whole && threshold
     ? say('detect.scale.marks', { real: percent(threshold.real_to), fake: percent(threshold.fake_from) })
     : '';
   return h(

@@ -4,7 +4,7 @@ import { Problem, problemOf } from '../../core/api.js';
 import { boot } from '../../core/boot.js';
 import { announce, fill, h } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
-import { loadWords, percent, say } from '../../core/words.js';
+import { loadWords, percent, say, standing } from '../../core/words.js';
 import { over, watch } from '../../core/watch.js';
 import { working } from './progress.js';
 import { ended, gone, heading, listed, refocus } from './states.js';
@@ -111,7 +111,7 @@ function drawing(visit, place, follower) {
     put(made.element);
     // with the first sentence of what came of it
     const lead = place.querySelector('.lead')?.textContent;
-    if (before) announce([say(`job.${job.state}`), lead].filter(Boolean).join('. '));
+    if (before) announce([standing(job), lead].filter(Boolean).join('. '));
   };
   /** @param {import('../../core/api.js').Problem} problem */
   const leave = (problem) => {
@@ -156,6 +156,6 @@ async function result(root, job, { visit, share }) {
 
 /** @param {Job} job */
 function titled(job) {
-  const state = say(`job.${job.state}`);
+  const state = standing(job);
   return job.state === 'running' ? `${percent(job.progress.share)} ${state}` : `${state} · ${job.name}`;
 }

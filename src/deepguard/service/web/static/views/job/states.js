@@ -3,7 +3,7 @@
 import { post, resultAddress, sentence } from '../../core/api.js';
 import { address, boot } from '../../core/boot.js';
 import { h, icon } from '../../core/dom.js';
-import { say, size } from '../../core/words.js';
+import { say, size, standing } from '../../core/words.js';
 import { doing } from '../../parts/doing.js';
 import { deletion } from '../../parts/deletion.js';
 
@@ -28,7 +28,7 @@ export function heading(job) {
     'header.job-head',
     { 'data-state': job.state },
     h('p.quiet', null, job.name),
-    h('h1', null, mark, say(`job.${job.state}`)),
+    h('h1', null, mark, standing(job)),
   );
 }
 

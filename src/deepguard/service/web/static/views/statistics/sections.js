@@ -5,6 +5,8 @@ import { h, s } from '../../core/dom.js';
 import { day, duration, number, say } from '../../core/words.js';
 import { plot } from '../../parts/plot.js';
 
+/** Words of a verdict, the gravest first. */
+const WORDS = ['likely_fake', 'uncertain', 'likely_real', 'cannot_judge'];
 const DAY = 24 * 3600 * 1000;
 
 /**
@@ -17,6 +19,7 @@ const DAY = 24 * 3600 * 1000;
  * @property {number | null} seconds_90
  * @property {number | null} found_before
  * @property {number | null} found_after
+ * @property {Record<string, number>} verdicts word -> how many
  *
  * @typedef {(pick: (day: Day) => number | null | undefined) => Array<number | null>} Values
  * @typedef {import('../../parts/plot.js').Series} Series
@@ -35,7 +38,13 @@ export function sections(found, count) {
     const value = (/** @type {Day | undefined} */ known) => (known ? (pick(known) ?? null) : null);
     return days.map((each) => value(places.get(each)));
   };
-  return [jobs(found, days, values), seconds(found, days, values), effect(found, days, values), failures(found)];
+  return [
+    jobs(found, days, values),
+    seconds(found, days, values),
+    effect(found, days, values),
+    verdicts(found),
+    failures(found),
+  ];
 }
 
 /** @param {number} moment */
@@ -126,11 +135,36 @@ function failures(found) {
   const title = say('statistics.failures');
   if (!ranked.length) return section(title, say('statistics.failures.none'));
   const most = ranked[0][1];
-  const row = (/** @type {[string, number]} */ [code, count]) =>
-    h('tr', null, h('th', { scope: 'row' }, shortened(code), bar(count / most)), h('td', null, number(count)));
-  const names = [say('statistics.reason'), say('statistics.count')].map((name) => h('th', { scope: 'col' }, name));
-  const table = h('table', null, h('thead', null, h('tr', null, names)), h('tbody', null, ranked.map(row)));
-  return section(title, say('statistics.failures.reading', { reason: shortened(ranked[0][0]), n: most }), table);
+  const rows = ranked.map(([code, count]) => /** @type {[string, number]} */ ([shortened(code), count]));
+  const reading = say('statistics.failures.reading', { reason: shortened(ranked[0][0]), n: most });
+  return section(title, reading, counted(say('statistics.reason'), rows));
+}
+
+/** @param {Day[]} found */
+function verdicts(found) {
+  /** @type {Array<[string, number]>} */
+  const rows = WORDS.map((word) => [
+    say(`verdict.${word}`),
+    found.reduce((sum, each) => sum + (each.verdicts?.[word] ?? 0), 0),
+  ]);
+  const count = rows.reduce((sum, each) => sum + each[1], 0);
+  if (!count) return null;
+  const table = counted(say('statistics.verdict'), rows);
+  const honest = h('p.quiet', null, say('statistics.verdicts.honest'));
+  return section(say('statistics.verdicts'), say('statistics.verdicts.reading', { count }), table, honest);
+}
+
+/**
+ * Return a table of counts with a bar for each, as long as its share of the largest.
+ * @param {string} name of what is counted
+ * @param {Array<[string, number]>} rows
+ */
+function counted(name, rows) {
+  const most = Math.max(...rows.map((each) => each[1]));
+  const row = (/** @type {[string, number]} */ [text, count]) =>
+    h('tr', null, h('th', { scope: 'row' }, text, bar(count / most)), h('td', null, number(count)));
+  const names = [name, say('statistics.count')].map((each) => h('th', { scope: 'col' }, each));
+  return h('table', null, h('thead', null, h('tr', null, names)), h('tbody', null, rows.map(row)));
 }
 
 /**
