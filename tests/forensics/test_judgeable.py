@@ -76,7 +76,8 @@ def test_a_blurred_face_cannot_be_judged(astronaut: Tensor, sigma: float, rng: t
 
 
 def test_a_face_enlarged_from_twenty_pixels_cannot_be_judged_also_after_jpeg(astronaut: Tensor) -> None:
-    large = enlarged(reduced(astronaut, 20 / 96), 96 / 20)
+    # its longer side is 120 pixels
+    large = enlarged(reduced(astronaut, 20 / 120), 120 / 20)
     assert codes(large) == ["blurred"]
     assert codes(recompress(large, "jpeg", 75)) == ["blurred"]
 
