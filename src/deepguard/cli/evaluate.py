@@ -57,7 +57,7 @@ class Wish:
     data: Path
     classifier: str
     weights: Path | None
-    cropped: float
+    cropped: float | None
     columns: tuple[str, ...]
     attack: int
     epsilon: float
@@ -86,7 +86,6 @@ def evaluate() -> None:
 @click.option(
     "--cropped",
     type=click.FloatRange(0, 1),
-    default=-1.0,
     help="The pictures are crops of faces that show so much beyond the face, as a share of it.",
 )
 @click.option("--by", "columns", type=Names(), default=(), help="Columns of list.csv to tell results by.")

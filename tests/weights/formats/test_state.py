@@ -38,7 +38,7 @@ def test_code_in_a_file_is_refused_and_not_run(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("name", ["net.pth", "net.safetensors"])
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"PK\x03\x04 cut short", b"\x80\x02"])
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"torn", b"PK\x03\x04 cut short", b"\x80\x02"])
 def test_damage_is_refused_with_one_sentence(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(WeightsCorrupt, match="cannot be read as a state dict"):

@@ -16,19 +16,28 @@ from deepguard.models.roles import CropSpec, FaceDetector
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
 LIST = "list.csv"
-KNOWN = ("file", "label", "clip")
+KNOWN = ("file", "label", "clip", "cropped")
 PIXELS = 100_000_000
 """Most pixels of a picture that is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A picture, whether it is fake, the clip that it is a frame of (else its own name), and its further columns."""
+    """One picture.
+
+    Attributes:
+        file: where it is.
+        fake: what it is.
+        clip: the clip that it is a frame of, else its own name.
+        tags: what else the list says of it, by column.
+        cropped: what it shows beyond the face, as a share of it, where it is a crop already; None for a photo.
+    """
 
     file: Path
     fake: bool
     clip: str
     tags: Mapping[str, str]
+    cropped: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,9 +57,9 @@ class Samples:
 def listed(folder: Path, limit: int = 0, seed: int = 0) -> tuple[Sample, ...]:
     """Return a folder's pictures, at most `limit` of each label, drawn by the seed; 0 for all.
 
-    They are named in its list.csv, with the columns file, label (real or fake), optionally clip, and any others to tell
-    results by; or they lie in its subfolders real and fake. OptionError where neither is so, InputError where one
-    label has none.
+    They are named in its list.csv, with the columns file, label (real or fake), optionally clip and cropped (see
+    `Sample`), and any others to tell results by; or they lie in its subfolders real and fake. OptionError where neither
+    is so, InputError where one label has none.
     """
     if not folder.is_dir():
         raise OptionError(f"{folder} is no folder; name one with the subfolders real and fake, or with a {LIST}")
@@ -66,18 +75,22 @@ def listed(folder: Path, limit: int = 0, seed: int = 0) -> tuple[Sample, ...]:
 
 
 def read(
-    samples: Sequence[Sample], spec: CropSpec, detector: FaceDetector, cropped: float = -1.0, watch: Watch = ignore
+    samples: Sequence[Sample],
+    spec: CropSpec,
+    detector: FaceDetector,
+    cropped: float | None = None,
+    watch: Watch = ignore,
 ) -> Samples:
     """Return the samples' faces: the most certain one of each picture.
 
-    `cropped` is what the pictures show beyond the face where they are crops already; then they are taken as they
-    are, but for what they show beyond `spec.margin`. Negative: they are photos.
+    `cropped` is a sample's own where the list says none. A crop is taken as it is, but for what it shows beyond
+    `spec.margin`.
     """
     crops, kept, lost = [], [], []
     for done, sample in enumerate(samples):
         if done % 20 == 0:
             watch(Progress("reading the faces", done, len(samples)))
-        crop = _face(sample.file, spec, detector, cropped)
+        crop = _face(sample.file, spec, detector, cropped if sample.cropped is None else sample.cropped)
         if crop is None:
             lost.append(sample.file)
         else:
@@ -88,12 +101,12 @@ def read(
     return Samples(torch.cat(crops), tuple(kept), tuple(lost))
 
 
-def _face(file: Path, spec: CropSpec, detector: FaceDetector, cropped: float) -> Images | None:
+def _face(file: Path, spec: CropSpec, detector: FaceDetector, cropped: float | None) -> Images | None:
     try:
         images = decode(file.read_bytes(), name=file.name, limit=PIXELS).images
     except (OSError, InputError):
         return None
-    if cropped >= 0:
+    if cropped is not None:
         return cut(images, (_inside(images, cropped),), CropSpec(spec.side, min(spec.margin, cropped)))
     (seen,) = detector.detect(images)
     return cut(images, seen[:1], spec) if seen else None
@@ -112,7 +125,16 @@ def _of_list(folder: Path) -> Iterator[Sample]:
             if row.get("label") not in {"real", "fake"} or not row.get("file"):
                 raise OptionError(f"{folder / LIST}, line {number}: needs the columns file and label (real or fake)")
             tags = {name: value for name, value in row.items() if name not in KNOWN}
-            yield Sample(folder / row["file"], row["label"] == "fake", row.get("clip") or row["file"], tags)
+            yield Sample(
+                folder / row["file"], row["label"] == "fake", row.get("clip") or row["file"], tags, _cropped(row)
+            )
+
+
+def _cropped(row: Mapping[str, str]) -> float | None:
+    try:
+        return float(row["cropped"]) if row.get("cropped") else None
+    except ValueError as error:
+        raise OptionError(f"{row['file']}: cropped is a share such as 0.1, not {row['cropped']}") from error
 
 
 def _of_folders(folder: Path) -> Iterator[Sample]:

@@ -43,7 +43,7 @@ def resume(folder: Path) -> Progressed | None:
         return None
     try:
         return Progressed(**torch.load(file, map_location="cpu", weights_only=True))
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, UnpicklingError) as error:
+    except (OSError, EOFError, RuntimeError, LookupError, ValueError, TypeError, UnpicklingError) as error:
         raise WeightsCorrupt(
             f"{file} is damaged or of another version; delete it to begin anew, or name another --out"
         ) from error

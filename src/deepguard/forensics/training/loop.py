@@ -118,7 +118,8 @@ class _Run:
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
-        with self._precision():
+        with torch.random.fork_rng(), self._precision():
+            torch.manual_seed(self._chance(self.step, 1).initial_seed())
             logits = self.network(images).float()
         loss = functional.binary_cross_entropy_with_logits(logits, fake * (1 - 2 * SMOOTHING) + SMOOTHING)
         self.optimiser.zero_grad(set_to_none=True)
