@@ -8,9 +8,10 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
-from tests.forensics.exporting_toys import SPEC, toy
+from tests.forensics.exporting_toys import SPEC, Toy, toy
 from torch import Tensor
 
+from deepguard.errors import OutputError
 from deepguard.forensics.exporting.graph import INPUT, OPSET, OUTPUT, onnx_of, padded_in_place, run, session_of
 from deepguard.models.classifiers import meso4
 from deepguard.weights.shelf import Shelf
@@ -48,6 +49,15 @@ def test_exporting_leaves_the_classifier_and_chance_alone(crops: Tensor) -> None
     assert torch.equal(classifier.fakeness(crops), before)
     assert torch.equal(torch.get_rng_state(), state)
     assert not classifier.network.training
+
+
+def test_a_network_with_operations_that_onnx_has_not_is_refused_in_a_sentence() -> None:
+    class Odd(torch.nn.Module):
+        def forward(self, crops: Tensor) -> Tensor:
+            return torch.linalg.matrix_exp(crops[:, 0]).mean(dim=(1, 2))
+
+    with pytest.raises(OutputError, match=r"cannot be written as ONNX \(.*\); choose another"):
+        onnx_of(Toy(Odd()))
 
 
 def test_meso4_is_exported_too(stock: Callable[..., Shelf], rng: torch.Generator) -> None:

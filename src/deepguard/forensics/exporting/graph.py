@@ -11,8 +11,10 @@ import onnx
 import onnxruntime
 import torch
 from onnx import numpy_helper
+from onnxruntime.capi import onnxruntime_pybind11_state as native
 from torch import Tensor, nn
 
+from deepguard.errors import OutputError
 from deepguard.models.roles import Classifier
 from deepguard.types import Images, PerImage
 
@@ -20,6 +22,9 @@ INPUT, OUTPUT = "crops", "logits"
 """Names in the file: [n, 3, side, side] in [0, 1], and [n], above 0 for fake."""
 OPSET = 17
 """ONNX's version of 2022: the newest that torch writes without further packages."""
+
+FAULTS = (RuntimeError, native.Fail, native.InvalidGraph, native.NotImplemented, native.RuntimeException)
+"""What torch and onnxruntime raise where a network has operations that ONNX has not."""
 
 
 class Traced(nn.Module):
@@ -37,7 +42,19 @@ class Traced(nn.Module):
 
 
 def onnx_of(classifier: Classifier) -> onnx.ModelProto:
-    """Return the classifier, which is on the processor, as a graph of any number of crops."""
+    """Return the classifier, which is on the processor, as a graph of any number of crops.
+
+    OutputError where it has operations that ONNX has not.
+    """
+    try:
+        return _traced(classifier)
+    except FAULTS as error:
+        raise OutputError(
+            f"this classifier cannot be written as ONNX ({str(error).partition(chr(10))[0]}); choose another"
+        ) from error
+
+
+def _traced(classifier: Classifier) -> onnx.ModelProto:
     side = classifier.crop.side
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # of its own age, and of branches on shapes, which the comparison with torch would show
