@@ -16,7 +16,8 @@ from deepguard.forensics.calibration import Calibration
 from deepguard.forensics.exporting import exported as module
 from deepguard.forensics.exporting import tflite_file
 from deepguard.forensics.exporting.examples import crops_of_pictures, sample_crops
-from deepguard.forensics.exporting.exported import TOLERANCE, Likeness, compare, exported, facts_of
+from deepguard.forensics.exporting.exported import Likeness, compare, exported, facts_of
+from deepguard.forensics.exporting.graph import TOLERANCE
 from deepguard.forensics.exporting.onnx_file import logits_of_onnx
 from deepguard.forensics.verdict import Threshold
 from deepguard.media.sample import sample_file

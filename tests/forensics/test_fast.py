@@ -76,7 +76,7 @@ def test_a_classifier_that_is_no_graph_stays_in_torch(crops: Tensor) -> None:
 
 def test_the_graph_is_made_once_however_many_threads_ask(crops: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     made, make = [], fast._made
-    monkeypatch.setattr(fast, "_made", lambda classifier: made.append(classifier) or make(classifier))
+    monkeypatch.setattr(fast, "_made", lambda *asked: made.append(asked) or make(*asked))
     logits = Fast(toy(), Slow(toy()))
     many = crops.repeat(WORTH // len(crops) + 1, 1, 1, 1)
     threads = [threading.Thread(target=logits, args=(many,)) for _ in range(3)]

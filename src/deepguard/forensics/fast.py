@@ -10,12 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import onnxruntime
 import torch
 
 from deepguard.errors import OutputError
-from deepguard.forensics.exporting.exported import TOLERANCE
-from deepguard.forensics.exporting.graph import onnx_of, run, session_of
 from deepguard.models.roles import Classifier
 from deepguard.types import Images, PerImage
 
@@ -28,7 +25,7 @@ BATCH = 8
 class Fast:
     """Logits of a classifier on the processor: at first as `slow` computes them, from `WORTH` crops on by onnxruntime.
 
-    Both say the same within `TOLERANCE`; a classifier for which that does not hold, or that cannot be written as a
+    Both say the same within `graph.TOLERANCE`; a classifier for which that does not hold, or that cannot be written as a
     graph, stays with `slow`.
     """
 
@@ -36,7 +33,7 @@ class Fast:
         self._classifier = classifier
         self._slow = slow
         self._seen = 0
-        self._session: onnxruntime.InferenceSession | None = None
+        self._quick: Callable[[Images], PerImage] | None = None
         self._tried = False
         self._making = threading.Lock()
 
@@ -49,28 +46,31 @@ class Fast:
     @property
     def fast(self) -> bool:
         """Whether onnxruntime computes by now."""
-        return self._session is not None
+        return self._quick is not None
 
     def _of(self, crops: Images) -> PerImage:
         self._seen += len(crops)
         if self._seen > WORTH and not self._tried:
             with self._making:
                 self._prepare(crops)
-        return self._slow(crops) if self._session is None else run(self._session, crops)
+        return (self._quick or self._slow)(crops)
 
     def _prepare(self, crops: Images) -> None:
         """Make the graph once, and keep it if it says of these crops what `slow` says."""
         if self._tried:
             return
-        made = _made(self._classifier)
-        if made is not None and torch.allclose(run(made, crops), self._slow(crops), rtol=0, atol=TOLERANCE):
-            self._session = made
+        self._quick = _made(self._classifier, crops, self._slow(crops))
         self._tried = True
 
 
-def _made(classifier: Classifier) -> onnxruntime.InferenceSession | None:
-    """Return the classifier as onnxruntime runs it; None where it has operations that no graph has."""
+def _made(classifier: Classifier, crops: Images, expected: PerImage) -> Callable[[Images], PerImage] | None:
+    """Return the classifier as onnxruntime runs it; None where no graph says what is expected of these crops."""
+    # a photo's few faces need neither
+    from deepguard.forensics.exporting.graph import TOLERANCE, onnx_of, run, session_of  # noqa: PLC0415
+
     try:
-        return session_of(onnx_of(classifier).SerializeToString())
+        session = session_of(onnx_of(classifier).SerializeToString())
     except OutputError:
         return None
+    same = torch.allclose(run(session, crops), expected, rtol=0, atol=TOLERANCE)
+    return (lambda crops: run(session, crops)) if same else None

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from deepguard.errors import WeightsCorrupt
 from deepguard.forensics.calibration import Calibration
+from deepguard.forensics.fast import Fast
 from deepguard.forensics.purify import copies
 from deepguard.models.roles import Classifier, CropSpec
 from deepguard.types import Images, PerImage
@@ -44,13 +45,15 @@ class Judge:
 
 
 def judge_of(name: str, classifier: Classifier, device: torch.device, calibration: Calibration | None) -> Judge:
-    """Return the classifier as a judge that runs in torch.
+    """Return the classifier as a judge; on a processor many crops go through onnxruntime.
 
     WeightsCorrupt where it was calibrated on other crops than it takes.
     """
     if calibration is not None and calibration.crop != classifier.crop:
         raise WeightsCorrupt(f"the calibration of {name} is for other crops than it takes; install deepguard again")
-    return Judge(name, classifier, in_torch(classifier, device), device, calibration)
+    slow = in_torch(classifier, device)
+    logits = Fast(classifier, slow) if device.type == "cpu" else slow
+    return Judge(name, classifier, logits, device, calibration)
 
 
 def in_torch(classifier: Classifier, device: torch.device) -> Logits:

@@ -14,6 +14,7 @@ from torch import Tensor
 from deepguard import __version__
 from deepguard.errors import OutputError
 from deepguard.forensics.calibration import Calibration
+from deepguard.forensics.exporting.graph import TOLERANCE
 from deepguard.forensics.exporting.onnx_file import logits_of_onnx, onnx_bytes
 from deepguard.forensics.exporting.tflite_file import logits_of_tflite, tflite_bytes
 from deepguard.forensics.verdict import Word
@@ -22,9 +23,6 @@ from deepguard.types import Images
 
 Form: TypeAlias = Literal["onnx", "tflite"]
 """The formats, which are also the usual endings of their files."""
-
-TOLERANCE = 1e-3
-"""By how much a float32 file's logits may differ from torch's; a probability differs by a quarter of that at most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ INPUT, OUTPUT = "crops", "logits"
 OPSET = 17
 """ONNX's version of 2022: the newest that torch writes without further packages."""
 
+TOLERANCE = 1e-3
+"""By how much a float32 graph's logits may differ from torch's; a probability differs by a quarter of that at most."""
 FAULTS = (RuntimeError, native.Fail, native.InvalidGraph, native.NotImplemented, native.RuntimeException)
 """What torch and onnxruntime raise where a network has operations that ONNX has not."""
 
@@ -34,7 +36,8 @@ class Traced(nn.Module):
         super().__init__()
         self.classifier = classifier
         # so that its weights are known as such, and not as constants of the graph
-        self.parts = nn.ModuleList(part for part in vars(classifier).values() if isinstance(part, nn.Module))
+        parts = getattr(classifier, "__dict__", {}).values()
+        self.parts = nn.ModuleList(part for part in parts if isinstance(part, nn.Module))
 
     def forward(self, crops: Images) -> PerImage:
         """Return each crop's logit."""
