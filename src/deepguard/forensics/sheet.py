@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 from collections.abc import Iterable, Sequence
-from importlib import resources
+from pathlib import Path
 from typing import TypeAlias
 
 from fpdf import FPDF, FontFace
@@ -27,6 +27,7 @@ from deepguard.forensics.verdict import Word
 Colour: TypeAlias = tuple[int, int, int]
 
 FONT = "hangul"
+FONT_FILE = Path(__file__).parent / "fonts" / "deepguard-hangul.ttf"
 MARGIN, WIDTH = 18.0, 174.0
 """Millimetres on an A4 page."""
 INK: Colour = (22, 26, 34)
@@ -89,8 +90,7 @@ def document(report: Detection, moment: datetime.datetime, shots: Sequence[Shot]
 class _Sheet(FPDF):
     def __init__(self, moment: datetime.datetime) -> None:
         super().__init__(format="A4")
-        with resources.as_file(resources.files("deepguard.forensics") / "fonts" / "deepguard-hangul.ttf") as font:
-            self.add_font(FONT, fname=font)
+        self.add_font(FONT, fname=FONT_FILE)
         self._signs = frozenset(getattr(self.fonts[FONT], "cmap", ()))
         self.set_creation_date(moment)
         self.set_creator("Deepguard")
