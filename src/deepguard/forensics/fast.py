@@ -25,8 +25,8 @@ BATCH = 8
 class Fast:
     """Logits of a classifier on the processor: at first as `slow` computes them, from `WORTH` crops on by onnxruntime.
 
-    Both say the same within `graph.TOLERANCE`; a classifier for which that does not hold, or that cannot be written as a
-    graph, stays with `slow`.
+    Both say the same within `graph.TOLERANCE`; a classifier for which that does not hold, or that cannot be written
+    as a graph, stays with `slow`.
     """
 
     def __init__(self, classifier: Classifier, slow: Callable[[Images], PerImage]) -> None:
