@@ -12,6 +12,7 @@ import pytest
 import torch
 from tests.media.clips_of import number_of, numbered, write_clip
 
+from deepguard.media import film_reader
 from deepguard.media.video import open_clip
 
 FRAMES = 60
@@ -209,3 +210,22 @@ def test_reading_is_told_to_the_watch_and_stopped_by_it(tmp_path):
 
     with pytest.raises(Stopped, match="reading the file"):
         open_clip(path, watch=stop)
+
+
+def test_a_stream_that_is_joined_midway_begins_at_its_next_keyframe(tmp_path):
+    path = write_clip(tmp_path / "stream.ts", map(numbered, range(FRAMES)))
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 188 // 2 * 188 :])
+    numbers = [number_of(frame.images) for frame in open_clip(path).every()]
+    assert numbers[0] % 12 == 0
+    assert numbers == list(range(numbers[0], FRAMES))
+
+
+def test_a_stream_without_keyframes_is_read_all_the_same(tmp_path, monkeypatch):
+    options = {"x264-params": "intra-refresh=1:keyint=10:bframes=0"}
+    path = write_clip(tmp_path / "refreshed.ts", map(numbered, range(FRAMES)), gop=10, options=options)
+    data = path.read_bytes()
+    path.write_bytes(data[len(data) // 188 // 4 * 188 :])
+    monkeypatch.setattr(film_reader, "_KEYLESS", 3)
+    numbers = [number_of(frame.images) for frame in open_clip(path).every()]
+    assert numbers[-20:] == list(range(FRAMES - 20, FRAMES))

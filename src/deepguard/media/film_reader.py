@@ -50,6 +50,9 @@ _EXACT_SEEKING = ("mov", "matroska", "avi")
 _DELAY = 64
 """Packets that a decoder takes at most before it gives the first frame."""
 
+_KEYLESS = 300
+"""Packets without a keyframe after which a film counts as one that has none: some are refreshed bit by bit."""
+
 _SCALING = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 _FULL_RANGE = 2
 _MATRICES = {1: Colorspace.ITU709, 4: Colorspace.FCC, 5: Colorspace.ITU601, 6: Colorspace.ITU601}
@@ -121,7 +124,7 @@ def decoded(film: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av
     """
     counted = without_times(film)
     place: int | None = None
-    for packet in _packets(film, stream):
+    for packet in _from_keyframe(_packets(film, stream)):
         place = packet.dts if place is None else place
         for frame in _sound(stream, packet):
             stamp = place if counted else _stamp(frame)
@@ -136,6 +139,14 @@ def _packets(film: InputContainer, stream: VideoStream) -> Iterator[Any]:
         yield from film.demux(stream)
     except av.FFmpegError:
         yield None
+
+
+def _from_keyframe(packets: Iterator[Any]) -> Iterator[Any]:
+    """Yield packets from a keyframe on: before one there is nothing to build on, and trying takes long."""
+    for number, packet in enumerate(packets):
+        if packet is None or packet.is_keyframe or number >= _KEYLESS:
+            yield packet
+            yield from packets
 
 
 def _sound(stream: VideoStream, packet: Any) -> list[av.VideoFrame]:
@@ -298,7 +309,7 @@ def _keyframe(film: InputContainer, stream: VideoStream, goal: int) -> tuple[int
 def _key_packet(film: InputContainer, stream: VideoStream, goal: int) -> Any:
     """Return the first keyframe's packet where seeking `goal` leads to, None where there is none."""
     _seek(film, stream, goal)
-    return next((packet for packet in _packets(film, stream) if packet and packet.is_keyframe), None)
+    return next((packet for packet in _packets(film, stream) if packet is not None and packet.is_keyframe), None)
 
 
 def _seek(film: InputContainer, stream: VideoStream, goal: int) -> None:
