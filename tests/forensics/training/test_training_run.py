@@ -20,7 +20,7 @@ from deepguard.forensics.training.crops import Crops, gathered
 from deepguard.forensics.training.loop import _rate, train
 from deepguard.forensics.training.overlays import Overlays
 from deepguard.forensics.training.start import begin
-from deepguard.forensics.training.validation import standing
+from deepguard.forensics.training.validation import Standing, standing
 from deepguard.models.classifiers.efficientnet_b0_sbi import CROP, network_of
 from deepguard.models.efficientnet import EfficientNetB0
 from deepguard.types import Progress
@@ -79,6 +79,18 @@ def test_a_run_without_a_better_validation_ends_early(
     left = checkpoint.resume(tmp_path)
     assert left is not None
     assert left.step == 3
+
+
+def test_what_was_best_before_the_attacks_began_is_given_up(
+    crops: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = iter([0.9, 0.8, 0.6, 0.5])
+    monkeypatch.setattr(
+        "deepguard.forensics.training.loop.standing",
+        lambda *given: Standing(forged=None, blended=next(scores), accuracy=0.5, robust=0.0),
+    )
+    result = train(_config(every=1, calm=2), crops, tmp_path, CPU)
+    assert result.best == pytest.approx(0.6 / 1.25)
 
 
 def test_a_damaged_checkpoint_is_named(crops: Crops, tmp_path: Path) -> None:

@@ -158,6 +158,9 @@ class _Run:
 
     def _validate(self, loss: float, seconds: float) -> Standing:
         figures = standing(self.average, self.checking, self.config.seed)
+        if self.config.adversarial and 0 <= self.step - self.config.every <= self.config.calm < self.step:
+            # attacks cost clean accuracy: what was best before them is not what is wanted now
+            self.best = -math.inf
         better = figures.score > self.best
         self.best, self.stale = max(self.best, figures.score), 0 if better else self.stale + 1
         if better:
