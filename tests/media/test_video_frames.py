@@ -29,6 +29,8 @@ FILMS = {
     "wmv2.wmv": {"codec": "wmv2"},
     "mjpeg.mov": {"codec": "mjpeg", "pix_fmt": "yuvj420p"},
     "fragmented.mp4": {"container": {"movflags": "frag_keyframe+empty_moov"}},
+    "hevc.mp4": {"codec": "libx265", "options": {"preset": "ultrafast", "x265-params": "log-level=none"}},
+    "av1.mp4": {"codec": "libsvtav1", "options": {"preset": "9", "crf": "10", "svtav1-params": "lp=1"}},
     "long_gop.mkv": {"gop": 250},
 }
 

@@ -29,6 +29,9 @@ _GLANCES = 1500
 _KEYFRAMES = 512
 """Keyframes of a longer clip that are looked at for cuts, evenly spread."""
 
+_OFTEN = 4
+"""Keyframes a second that are looked at at most."""
+
 _KEYFRAME_PIXELS = 1_000_000_000
 """Pixels of these keyframes together; about 7 s of one core."""
 
@@ -96,7 +99,7 @@ def _look_at_all(clip: Clip, watch: Watch) -> list[tuple[Fraction, bool]]:
 
 
 def _look_at_keyframes(clip: Clip, count: int, watch: Watch) -> list[tuple[Fraction, bool]]:
-    steps = max(count, min(_KEYFRAMES, _KEYFRAME_PIXELS // clip.pixels))
+    steps = max(count, min(_KEYFRAMES, _KEYFRAME_PIXELS // clip.pixels, int(clip.duration * _OFTEN)))
     wanted = [clip.duration * step / steps for step in range(steps)]
     looked = []
     for found in cuts(clip.keyframes(wanted, longest=SMALL)):

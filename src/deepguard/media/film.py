@@ -107,7 +107,7 @@ def _clip(reader: FilmReader, stream: VideoStream, frame: av.VideoFrame, met: Co
     return Clip(
         name=reader.path.name,
         container=reader.container,
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         width=reader.size[0],
         height=reader.size[1],
         duration=duration,

@@ -204,8 +204,9 @@ class FilmReader:
         """Yield the nearest frame at or before each of the rising times that needs no other one, every frame once."""
         with self._opened() as (film, stream):
             given: int | None = None
+            keyframes = _Keyframes(film, stream)
             for time in times:
-                found = _keyframe(film, stream, self._ticks(time))
+                found = keyframes.at(self._ticks(time))
                 if found is not None and found[0] != given:
                     given = found[0]
                     yield self._frame(*found, longest)
@@ -279,6 +280,35 @@ class _Cursor:
         self._dense = self._shown is None or self._shown[0] > before
 
 
+class _Keyframes:
+    """The keyframes of an open film; the last one is remembered, as neighbouring times often share one."""
+
+    def __init__(self, film: InputContainer, stream: VideoStream) -> None:
+        self._film, self._stream = film, stream
+        self._packet: int | None = None
+        self._found: tuple[int, av.VideoFrame] | None = None
+
+    def at(self, goal: int) -> tuple[int, av.VideoFrame] | None:
+        """Return the last keyframe that is not later than `goal`; the first one after it where there is none."""
+        found = None
+        for back in _STEPS_BACK:
+            packet = _key_packet(self._film, self._stream, goal - int(back / (self._stream.time_base or 1)))
+            found = self._decoded(packet) or found
+            if found is not None and found[0] <= goal:
+                break
+        return found
+
+    def _decoded(self, packet: Any) -> tuple[int, av.VideoFrame] | None:
+        if packet is None:
+            return None
+        if packet.dts is None or packet.dts != self._packet:
+            self._packet, self._found = packet.dts, None
+            for frame in (_sound(self._stream, packet) + _sound(self._stream, None))[-1:]:
+                stamp = packet.dts if without_times(self._film) else _stamp(frame)
+                self._found = None if stamp is None else (stamp, frame)
+        return self._found
+
+
 def readable(film: InputContainer, stream: VideoStream, goal: int) -> bool:
     """Return whether something can be decoded from the keyframe at or before `goal` on.
 
@@ -289,21 +319,6 @@ def readable(film: InputContainer, stream: VideoStream, goal: int) -> bool:
     _seek(film, stream, goal)
     some = itertools.islice(_packets(film, stream), _DELAY)
     return any(_sound(stream, packet) for packet in some) or bool(_sound(stream, None))
-
-
-def _keyframe(film: InputContainer, stream: VideoStream, goal: int) -> tuple[int, av.VideoFrame] | None:
-    """Return the last keyframe that is not later than `goal`; the first one after it where there is none."""
-    tick = stream.time_base or Fraction(1)
-    found = None
-    for back in _STEPS_BACK:
-        packet = _key_packet(film, stream, goal - int(back / tick))
-        frames = [] if packet is None else _sound(stream, packet) + _sound(stream, None)
-        for frame in frames[-1:]:
-            stamp = packet.dts if without_times(film) else _stamp(frame)
-            found = found if stamp is None else (stamp, frame)
-        if found is not None and found[0] <= goal:
-            break
-    return found
 
 
 def _key_packet(film: InputContainer, stream: VideoStream, goal: int) -> Any:
