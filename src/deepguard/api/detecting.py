@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from deepguard import __version__
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.forensics.calibration import calibration_of
 from deepguard.forensics.clips import judge_clip, lasting
-from deepguard.forensics.finding import FAST, found, largest
+from deepguard.forensics.finding import FAST, LONGEST, LONGEST_OF_CLIPS, found, largest
 from deepguard.forensics.judge import judge_faces
 from deepguard.forensics.loading import Judge, judge_of, leading
 from deepguard.forensics.notes import on_judges, on_limit, on_origin, on_verdicts
@@ -150,9 +151,9 @@ class _Call:
     options: DetectOptions
     watch: Watch
 
-    def find(self, images: Images) -> tuple[Face, ...]:
-        """Return the faces of a picture or frame."""
-        return found(images, list(self.models.detectors.values()))
+    def find(self, images: Images, longest: int = LONGEST) -> tuple[Face, ...]:
+        """Return the faces of a picture or frame, searched with its longer side at so many pixels."""
+        return found(images, list(self.models.detectors.values()), longest)
 
 
 @dataclass(frozen=True)
@@ -210,7 +211,8 @@ def _clip(call: _Call) -> _Findings:
     with clock.measure("reading"):
         clip = open_clip(call.source, watch=call.watch)
     with clock.measure("judging"):
-        judged = judge_clip(clip, call.find, call.judges, call.options.frames, heat=call.options.heat, watch=call.watch)
+        find = partial(call.find, longest=LONGEST_OF_CLIPS)
+        judged = judge_clip(clip, find, call.judges, call.options.frames, heat=call.options.heat, watch=call.watch)
     facts = MediaFacts(
         call.name,
         clip.container,
