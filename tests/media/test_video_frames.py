@@ -67,6 +67,14 @@ def test_wanted_times_give_the_frames_that_are_shown_then(tmp_path, name):
     assert found == [(at, Fraction(at, 25)) for at in (0, 7, 8, 23, 24, 35, 48, 59)]
 
 
+def test_a_time_that_was_rounded_finds_its_frame_again(tmp_path):
+    clip = film(tmp_path, "h264.mp4", rate=Fraction(30000, 1001))
+    times = [frame.time for frame in clip.every()]
+    rounded = [Fraction(round(float(time), 3)) for time in times]
+    assert any(wanted < time for wanted, time in zip(rounded, times, strict=True))
+    assert [frame.time for frame in clip.frames(rounded)] == times
+
+
 def test_a_time_after_the_end_gives_the_last_frame_and_one_before_the_beginning_the_first(tmp_path):
     found = film(tmp_path, "h264.mp4").frames([Fraction(-1), Fraction(100)])
     assert [number_of(frame.images) for frame in found] == [0, FRAMES - 1]

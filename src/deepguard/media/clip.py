@@ -17,6 +17,9 @@ MAX_CLIP_PIXELS = 36_000_000
 _ROUGHLY = Fraction(1, 10)
 """Seconds that make no difference to a reader."""
 
+SLACK = Fraction(1, 2000)
+"""Seconds by which a wanted time may be too early for its frame, so that times rounded to milliseconds find it again."""
+
 SHORT = 3
 """Frames up to which a clip is too short to say anything of its course."""
 
@@ -88,9 +91,10 @@ class Clip:
 
         A time before the first frame means the first, one after the last means the last. Frames are upright, with
         square pixels, RGB in [0, 1], neither side longer than `longest` pixels; one is in memory at a time. What is
-        damaged is left out, so there may be fewer frames than times. The time of a frame is its own, exact.
+        damaged is left out, so there may be fewer frames than times. The time of a frame is its own, exact; a wanted
+        one may be rounded to milliseconds.
         """
-        return self.reader.frames(sorted(set(times)), longest)
+        return self.reader.frames(sorted({time + SLACK for time in times}), longest)
 
     def every(self, *, longest: int | None = None) -> Iterator[Frame]:
         """Yield all frames, as `frames` does."""
@@ -101,7 +105,7 @@ class Clip:
 
         That costs one decoded frame a time, however far apart these frames are.
         """
-        return self.reader.keyframes(sorted(set(times)), longest)
+        return self.reader.keyframes(sorted({time + SLACK for time in times}), longest)
 
 
 def shrunk(size: tuple[int, int], longest: int | None) -> tuple[int, int]:
