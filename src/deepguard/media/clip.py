@@ -18,7 +18,7 @@ _ROUGHLY = Fraction(1, 10)
 """Seconds that make no difference to a reader."""
 
 SLACK = Fraction(1, 2000)
-"""Seconds by which a wanted time may be too early for its frame, so that times rounded to milliseconds find it again."""
+"""Seconds by which a wanted time may come before its frame: times rounded to milliseconds find theirs again."""
 
 SHORT = 3
 """Frames up to which a clip is too short to say anything of its course."""
