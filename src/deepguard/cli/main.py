@@ -25,7 +25,7 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("deepguard.cli.evaluate:evaluate", "Measure how good a classifier is."),
     "train": ("deepguard.cli.train:train", "Make a classifier of your own from pictures of yours."),
     "export": ("deepguard.cli.export:export", "Write a classifier as a file for other programs."),
-    "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector."),
+    "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector and classifier."),
 }
 """Name -> (module:command, one line of help)."""
 
