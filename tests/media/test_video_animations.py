@@ -151,3 +151,19 @@ def test_a_webp_that_promises_a_huge_canvas_is_refused_before_it_is_decoded(tmp_
     data[24:30] = (16382).to_bytes(3, "little") * 2
     (tmp_path / "bomb.webp").write_bytes(data)
     assert "make it smaller" in refused(tmp_path / "bomb.webp", ClipTooLarge)
+
+
+@every_kind
+def test_looking_an_animation_over_is_told_and_can_be_stopped(tmp_path, kind):
+    told = []
+
+    def stop(progress):
+        told.append(progress)
+        if len(told) > 4:
+            raise KeyboardInterrupt
+
+    path = tmp_path / f"moving.{kind}"
+    path.write_bytes(bytes_of(kind))
+    with pytest.raises(KeyboardInterrupt):
+        open_clip(path, watch=stop)
+    assert told[-1].total == 10

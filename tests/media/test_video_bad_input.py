@@ -198,3 +198,34 @@ def test_every_refusal_has_a_code_of_its_own():
     codes = [kind.code for kind in (UnreadableClip, UnsupportedClip, ClipTooLarge)]
     assert codes == ["unreadable_clip", "unsupported_clip", "clip_too_large"]
     assert all(issubclass(kind, DeepguardError) for kind in (UnreadableClip, UnsupportedClip, ClipTooLarge))
+
+
+@pytest.mark.parametrize("title", ["한국 영상".encode("euc-kr"), b"\xff\xfe\x00\xd8odd"])
+def test_a_title_in_an_old_alphabet_keeps_no_clip_from_being_read(tmp_path, title):
+    path = tmp_path / "old.avi"
+    with av.open(str(path), "w") as output:
+        output.metadata["title"] = "x" * len(title)
+        stream = output.add_stream("mpeg4", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for number in (0, 1, None):
+            frame = None if number is None else av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            output.mux(stream.encode(frame))
+    path.write_bytes(path.read_bytes().replace(b"x" * len(title), title))
+    assert [number_of(frame.images) for frame in open_clip(path).every()] == [0, 1]
+
+
+@pytest.mark.parametrize("head", [b"", b"text", b"\x00\x00\x00\x18ftypisom" + bytes(64), b"GIF89a" + bytes(20)])
+def test_a_file_may_be_given_another_name_for_sentences(tmp_path, head):
+    (tmp_path / "0a1b").write_bytes(head)
+    with pytest.raises(InputError, match=r"^행사\.mp4 is ") as caught:
+        open_clip(tmp_path / "0a1b", name="행사.mp4")
+    assert "0a1b" not in str(caught.value)
+
+
+def test_notes_tell_the_name_that_was_given_too(whole, tmp_path):
+    path = tmp_path / "0a1b"
+    data = whole("clip.webm").read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    clip = open_clip(path, name="행사.webm")
+    assert clip.name == "행사.webm"
+    assert [note.text[:7] for note in clip.notes if note.code == "broken_tail"] == ["행사.webm"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from deepguard import __version__
-from deepguard.errors import OptionError, WeightsMissing
+from deepguard.errors import OptionError, UnreadableClip, UnreadableImage, WeightsMissing
 from deepguard.forensics.calibration import calibration_of
 from deepguard.forensics.clips import judge_clip, lasting
 from deepguard.forensics.finding import FAST, LONGEST, LONGEST_OF_CLIPS, found, largest
@@ -23,9 +23,8 @@ from deepguard.forensics.sampling import FRAMES
 from deepguard.forensics.verdict import FaceVerdict, FrameVerdict, TrackVerdict, Word
 from deepguard.forensics.weighing import loudest
 from deepguard.media.metadata import digital_source_type
-from deepguard.media.picture import Picture
-from deepguard.media.read import MAX_PIXELS, decode, read_picture
-from deepguard.media.signatures import ENOUGH_OF_CLIPS, is_clip
+from deepguard.media.read import MAX_PIXELS, read_picture
+from deepguard.media.signatures import ENOUGH_OF_CLIPS, SUPPORTED, SUPPORTED_CLIPS, is_clip, recognise
 from deepguard.media.video import open_clip
 from deepguard.models.roles import FaceDetector, classifiers, detectors
 from deepguard.prove.seconds import Clock
@@ -136,7 +135,7 @@ def detect(
     check_detection(options)
     judges = _chosen(models, options)
     call = _Call(source, name or source.name, judges, models, options, watch)
-    findings = _clip(call) if _moves(source) else _picture(call, limit)
+    findings = _clip(call) if _moves(source, call.name) else _picture(call, limit)
     return _reported(findings, call)
 
 
@@ -169,20 +168,30 @@ class _Findings:
     notes: tuple[Note, ...] = ()
 
 
-def _moves(source: Path) -> bool:
-    """Tell whether the file is a clip; what cannot be opened is left to the reader of pictures to say."""
+def _moves(source: Path, name: str) -> bool:
+    """Tell whether the file is a clip; UnreadableImage where it cannot be opened, or is no picture either."""
     try:
         with source.open("rb") as stream:
-            return is_clip(stream.read(ENOUGH_OF_CLIPS))
-    except OSError:
-        return False
+            head = stream.read(ENOUGH_OF_CLIPS)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UnreadableImage(f"{source} cannot be read ({reason}); give a photo or a clip") from error
+    if is_clip(head):
+        return True
+    try:
+        recognise(head, name)
+    except UnreadableImage as error:
+        if head:
+            kinds = f"give a photo as {SUPPORTED}, or a clip as {SUPPORTED_CLIPS}"
+            raise UnreadableImage(f"{name} is neither a photo nor a clip, whatever its name says; {kinds}") from error
+        raise
+    return False
 
 
 def _picture(call: _Call, limit: int) -> _Findings:
     clock = Clock()
     with clock.measure("reading"):
-        same = call.name == call.source.name
-        picture = read_picture(call.source, limit=limit) if same else _decoded(call, limit)
+        picture = read_picture(call.source, name=call.name, limit=limit)
         origin = on_origin(digital_source_type(call.source.read_bytes()))
     with clock.measure("finding"):
         call.watch(Progress("looking for faces", 0, 1))
@@ -202,17 +211,15 @@ def _picture(call: _Call, limit: int) -> _Findings:
     return _Findings(facts, clock.seconds, judged.heat, faces=judged.faces, notes=notes)
 
 
-def _decoded(call: _Call, limit: int) -> Picture:
-    return decode(call.source.read_bytes(), name=call.name, limit=limit)
-
-
 def _clip(call: _Call) -> _Findings:
     clock = Clock()
     with clock.measure("reading"):
-        clip = open_clip(call.source, watch=call.watch)
+        clip = open_clip(call.source, name=call.name, watch=call.watch)
     with clock.measure("judging"):
         find = partial(call.find, longest=LONGEST_OF_CLIPS)
         judged = judge_clip(clip, find, call.judges, call.options.frames, heat=call.options.heat, watch=call.watch)
+    if not judged.frames:
+        raise UnreadableClip(f"{call.name} is damaged, and no frame of it can be read; copy it again")
     facts = MediaFacts(
         call.name,
         clip.container,

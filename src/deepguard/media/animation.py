@@ -23,7 +23,7 @@ from deepguard.media import webp
 from deepguard.media.clip import MAX_CLIP_PIXELS, SHORT, Clip, broken_tail, short_clip, shrunk, too_many_pixels
 from deepguard.media.picture import to_images
 from deepguard.media.signatures import ClipContainer
-from deepguard.types import Frame, Images
+from deepguard.types import Frame, Images, Progress, Watch, ignore
 
 MAX_ANIMATION_BYTES = 1 << 28
 """The largest file; it is held in memory while it is looked over."""
@@ -51,26 +51,34 @@ _USUAL = Fraction(1, 10)
 """Browsers show a frame that asks for 0.01 s or less for 0.1 s."""
 
 
-def open_animation(path: Path, container: ClipContainer, sha256: str, size: int) -> Clip:
-    """Look an animation over; errors as of `open_clip`."""
+def open_animation(
+    path: Path, name: str, container: ClipContainer, sha256: str, size: int, watch: Watch = ignore
+) -> Clip:
+    """Look an animation over, called `name` in sentences; errors as of `open_clip`."""
     if size > MAX_ANIMATION_BYTES:
-        raise ClipTooLarge(
-            f"{path.name} is larger than {MAX_ANIMATION_BYTES >> 20} MiB; make a film of it, such as an MP4"
-        )
+        raise ClipTooLarge(f"{name} is larger than {MAX_ANIMATION_BYTES >> 20} MiB; make a film of it, such as an MP4")
     data = path.read_bytes()
     told = [_USUAL if length <= _HURRIED else length for length in _LENGTHS[container](data)]
-    reader = AnimationReader(path, container, tuple(itertools.accumulate(told, initial=Fraction(0))))
+    reader = AnimationReader(path, name, container, tuple(itertools.accumulate(told, initial=Fraction(0))))
     width, height = reader.size()
     if width * height > MAX_CLIP_PIXELS:
-        raise too_many_pixels(path.name)
+        raise too_many_pixels(name)
     if width * height * len(told) > MAX_ANIMATION_PIXELS:
-        raise ClipTooLarge(f"{path.name} has too many large frames for an animation; make a film of it, such as an MP4")
-    return _clip(reader, (width, height), _ENDS[container] in data[-_ENDING:], sha256, size)
+        raise ClipTooLarge(f"{name} has too many large frames for an animation; make a film of it, such as an MP4")
+    return _clip(reader, (width, height), _ENDS[container] in data[-_ENDING:], sha256, size, _sound(reader, watch))
 
 
-def _clip(reader: AnimationReader, size: tuple[int, int], ended: bool, sha256: str, length: int) -> Clip:
-    sound = sum(1 for _ in reader.every(1))
-    count, name = len(reader.starts) - 1, reader.path.name
+def _sound(reader: AnimationReader, watch: Watch) -> int:
+    """Return how many frames can be read, all of them decoded one after the other."""
+    sound = 0
+    for _ in reader.every(1):
+        watch(Progress("reading the file", sound, len(reader.starts) - 1))
+        sound += 1
+    return sound
+
+
+def _clip(reader: AnimationReader, size: tuple[int, int], ended: bool, sha256: str, length: int, sound: int) -> Clip:
+    count, name = len(reader.starts) - 1, reader.name
     if not sound:
         raise _unreadable(name)
     duration = reader.starts[sound]
@@ -104,11 +112,13 @@ class AnimationReader:
 
     Attributes:
         path: the file.
+        name: what sentences call it.
         container: what kind of file it is.
         starts: when each frame is shown, in seconds, and when the last one ends.
     """
 
     path: Path
+    name: str
     container: ClipContainer
     starts: tuple[Fraction, ...]
 
@@ -151,9 +161,9 @@ class AnimationReader:
                 # called directly, as in media.containers
                 opened = _OPENERS[self.container](self.path)
             except Image.DecompressionBombError as error:
-                raise too_many_pixels(self.path.name) from error
+                raise too_many_pixels(self.name) from error
             except _DAMAGE as error:
-                raise _unreadable(self.path.name) from error
+                raise _unreadable(self.name) from error
             with opened:
                 yield opened
 

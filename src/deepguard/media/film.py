@@ -35,17 +35,17 @@ _ASPECTS = (Fraction(1, 4), Fraction(4))
 """Width to height of a pixel between which it is believed."""
 
 
-def open_film(path: Path, container: ClipContainer, sha256: str, size: int) -> Clip:
-    """Look a film file over; errors as of `open_clip`."""
+def open_film(path: Path, name: str, container: ClipContainer, sha256: str, size: int) -> Clip:
+    """Look a film file over, called `name` in sentences; errors as of `open_clip`."""
     try:
         with opened(path, container) as film:
-            stream = prepared(film, _chosen(film, path.name))
-            zero, frame = _first(film, stream, path.name)
+            stream = prepared(film, _chosen(film, name))
+            zero, frame = _first(film, stream, name)
             reader = _reader(path, container, stream, zero, frame)
             met = _decodable(film, stream, course(film, stream, size, zero), zero)
-            return _clip(reader, stream, frame, met, sha256, size)
+            return _clip(name, reader, stream, frame, met, sha256, size)
     except av.FFmpegError as error:
-        raise _unreadable(path.name) from error
+        raise _unreadable(name) from error
 
 
 def _unreadable(name: str) -> UnreadableClip:
@@ -101,11 +101,13 @@ def _decodable(film: InputContainer, stream: VideoStream, met: Course, zero: int
     return replace(met, end=max(low, zero + 1), broken=True, count=None)
 
 
-def _clip(reader: FilmReader, stream: VideoStream, frame: av.VideoFrame, met: Course, sha256: str, size: int) -> Clip:
+def _clip(
+    name: str, reader: FilmReader, stream: VideoStream, frame: av.VideoFrame, met: Course, sha256: str, size: int
+) -> Clip:
     duration = (met.end - reader.zero) * reader.tick
     even = stream.average_rate or stream.guessed_rate
     return Clip(
-        name=reader.path.name,
+        name=name,
         container=reader.container,
         codec=stream.codec_context.codec.canonical_name,
         width=reader.size[0],
@@ -117,15 +119,15 @@ def _clip(reader: FilmReader, stream: VideoStream, frame: av.VideoFrame, met: Co
         rotation=reader.turn.degrees,
         sha256=sha256,
         size=size,
-        notes=tuple(_notes(reader, frame, met)),
+        notes=tuple(_notes(name, reader, frame, met)),
         reader=reader,
     )
 
 
-def _notes(reader: FilmReader, frame: av.VideoFrame, met: Course) -> Iterator[Note]:
+def _notes(name: str, reader: FilmReader, frame: av.VideoFrame, met: Course) -> Iterator[Note]:
     if met.broken:
         readable, promised = ((end - reader.zero) * reader.tick for end in (met.end, met.promised))
-        yield broken_tail(reader.path.name, readable, promised)
+        yield broken_tail(name, readable, promised)
     if met.count is not None and met.count <= SHORT:
         yield short_clip(met.count)
     if frame.color_trc in _HDR_CURVES:

@@ -97,7 +97,8 @@ class Turn:
 def opened(path: Path, container: ClipContainer) -> Iterator[InputContainer]:
     """Open the file as the container that it is, without a way to any other file; av.FFmpegError where it cannot."""
     only = {"protocol_whitelist": "file"}
-    with av.open(f"file:{path.absolute()}", format=FORMATS[container], options=only) as film:
+    # titles of old files are in any alphabet
+    with av.open(f"file:{path.absolute()}", format=FORMATS[container], options=only, metadata_errors="replace") as film:
         yield film
 
 

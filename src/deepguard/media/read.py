@@ -47,19 +47,21 @@ _STANDARD_HUFFMAN = bytes([0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 0x7D])
 _SUBSAMPLINGS: dict[object, Any] = {0: "4:4:4", 1: "4:2:2", 2: "4:2:0", 444: "4:4:4", 422: "4:2:2", 420: "4:2:0"}
 
 
-def read_picture(path: Path, *, limit: int = MAX_PIXELS) -> Picture:
+def read_picture(path: Path, *, name: str | None = None, limit: int = MAX_PIXELS) -> Picture:
     """Read a picture file of at most `limit` pixels.
 
-    UnreadableImage, UnsupportedImage or ImageTooLarge, each with one sentence that names the file.
+    UnreadableImage, UnsupportedImage or ImageTooLarge, each with one sentence that names the file: by `name` where
+    that is given.
     """
+    called = name or path.name
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise ImageTooLarge(f"{path.name} is larger than {MAX_BYTES >> 20} MiB; save it smaller and try again")
+            raise ImageTooLarge(f"{called} is larger than {MAX_BYTES >> 20} MiB; save it smaller and try again")
         data = path.read_bytes()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UnreadableImage(f"{path} cannot be read ({reason}); give a {SUPPORTED} file") from error
-    return decode(data, name=path.name, limit=limit)
+        raise UnreadableImage(f"{name or path} cannot be read ({reason}); give a {SUPPORTED} file") from error
+    return decode(data, name=called, limit=limit)
 
 
 def decode(data: bytes, *, name: str = "the picture", limit: int = MAX_PIXELS) -> Picture:

@@ -18,31 +18,33 @@ _PORTION = 1 << 26
 """Bytes that are hashed between two words to the watch."""
 
 
-def open_clip(path: Path, *, watch: Watch = ignore) -> Clip:
+def open_clip(path: Path, *, name: str | None = None, watch: Watch = ignore) -> Clip:
     """Look a clip over: what it is, how long, whether it can be read to its end.
 
     The whole file is read once for its hash. UnreadableClip, UnsupportedClip or ClipTooLarge, each with one sentence
-    that names the file.
+    that names the file: by `name` where that is given.
     """
+    called = name or path.name
     try:
         size = path.stat().st_size
-        container = _container(path)
+        container = _container(path, called)
         sha256 = _hashed(path, size, watch)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UnreadableClip(f"{path} cannot be read ({reason}); give a {SUPPORTED_CLIPS} file") from error
-    opening = open_animation if container in ANIMATIONS else open_film
-    return opening(path, container, sha256, size)
+        raise UnreadableClip(f"{name or path} cannot be read ({reason}); give a {SUPPORTED_CLIPS} file") from error
+    if container in ANIMATIONS:
+        return open_animation(path, called, container, sha256, size, watch)
+    return open_film(path, called, container, sha256, size)
 
 
-def _container(path: Path) -> ClipContainer:
+def _container(path: Path, name: str) -> ClipContainer:
     with path.open("rb") as stream:
         head = stream.read(ENOUGH_OF_CLIPS)
     if not head:
-        raise UnreadableClip(f"{path.name} is empty (0 bytes); copy it again from where it came from")
+        raise UnreadableClip(f"{name} is empty (0 bytes); copy it again from where it came from")
     container = clip_container(head)
     if container is None:
-        raise UnreadableClip(f"{path.name} is not a clip, whatever its name says; give a {SUPPORTED_CLIPS} file")
+        raise UnreadableClip(f"{name} is not a clip, whatever its name says; give a {SUPPORTED_CLIPS} file")
     return container
 
 
