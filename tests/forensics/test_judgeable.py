@@ -110,7 +110,14 @@ def test_a_drawing_in_plain_colours_is_not_judged(side: int, seed: int) -> None:
 def test_a_face_at_the_edge_is_measured_on_what_the_picture_has_of_it(astronaut: Tensor) -> None:
     assert codes(astronaut[..., 60:, 172:], Face(Box(-6, -4, 96, 120), 1.0)) == []
     plain = torch.full((1, 3, 100, 100), 0.5)
-    assert codes(plain, Face(Box(-50, -50, 20, 20), 1.0)) == ["drawing"]
+    assert codes(plain, Face(Box(-50, -50, 70, 70), 1.0)) == ["drawing"]
+
+
+@pytest.mark.parametrize(
+    "box", [Box(-50, 10, 60, 110), Box(450, 460, 560, 575), Box(-300, -300, -200, -200), Box(600, 10, 700, 110)]
+)
+def test_a_face_of_which_the_picture_shows_too_little_or_nothing_is_not_judged(astronaut: Tensor, box: Box) -> None:
+    assert codes(astronaut, Face(box, 1.0)) == ["small_face"]
 
 
 def test_no_figure_is_ever_undefined(astronaut: Tensor) -> None:

@@ -17,12 +17,13 @@ from torch.nn import functional
 
 from deepguard.models.crop import square
 from deepguard.transforms.jpeg import TO_YCC
-from deepguard.types import Face, Images, Note
+from deepguard.types import Box, Face, Images, Note
 
 SMALLEST = 64.0
 """Pixels along the shorter side of the smallest face that is judged."""
 
 SMALL = Note("small_face", f"the face is narrower or lower than {SMALLEST:.0f} pixels, too small to be judged")
+"""Also of what the picture shows of a face that it cuts off: the rest of the crop would be made up."""
 
 SIDE = 128
 """Pixels to which a larger face is made smaller before it is looked at, as classifiers do."""
@@ -65,8 +66,9 @@ class Look:
 
 def doubts(images: Images, face: Face) -> tuple[Note, ...]:
     """Return why a face of one picture (1x3xhxw) cannot be judged; empty where it can."""
-    side = min(face.box.width, face.box.height)
-    if side < SMALLEST:
+    height, width = images.shape[-2:]
+    shown = face.box.intersection(Box(0, 0, width, height))
+    if min(shown.width, shown.height) < SMALLEST:
         # on so few pixels nothing else can be measured
         return (SMALL,)
     return tuple(_notes(look(images, face)))

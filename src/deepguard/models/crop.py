@@ -19,8 +19,8 @@ def cut(images: Images, faces: Sequence[Face], spec: CropSpec) -> Images:
     """Return the faces of one picture (1x3xhxw) as crops (n x 3 x side x side); differentiable.
 
     A crop is the square around the box's centre that shows `spec.margin` of the longer side beyond it, made smaller
-    with an antialiasing filter or larger bilinearly. Where the picture ends its edge pixels go on. A face with
-    landmarks whose eyes lie more than `LEVEL` degrees out of level is turned upright.
+    with an antialiasing filter or larger bilinearly. Where the picture ends its edge pixels go on. A face whose five
+    landmarks lie more than `LEVEL` degrees out of level is turned upright.
     """
     if not faces:
         return images.new_zeros((0, 3, spec.side, spec.side))
@@ -49,11 +49,21 @@ def _one(images: Images, face: Face, spec: CropSpec) -> Images:
 
 
 def _roll(face: Face) -> float:
-    """Return by how much the line of the eyes is turned, clockwise as seen, in radians; 0 without landmarks."""
-    if len(face.landmarks) < 2:
+    """Return by how much the face is turned, clockwise as seen, in radians; 0 without landmarks.
+
+    The line of the eyes and the one from their middle to that of the mouth's corners count by their lengths, as for
+    FFHQ (Karras et al. 2019): of a face from the side the eyes lie so close that their line says nothing.
+    """
+    if len(face.landmarks) < 5:
         return 0.0
-    (left, upper), (right, lower) = face.landmarks[:2]
-    return math.atan2(lower - upper, right - left)
+    left, right, _, *corners = face.landmarks
+    across, down = (right[0] - left[0], right[1] - left[1])
+    eyes, mouth = _middle(left, right), _middle(*corners)
+    return math.atan2(down + eyes[0] - mouth[0], across + mouth[1] - eyes[1])
+
+
+def _middle(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float]:
+    return (one[0] + other[0]) / 2, (one[1] + other[1]) / 2
 
 
 def _window(images: Images, box: Box) -> Images:
@@ -61,16 +71,11 @@ def _window(images: Images, box: Box) -> Images:
     height, width = images.shape[-2:]
     left, top = round(box.left), round(box.top)
     side = max(1, round(box.width))
-    inside = images[..., max(0, top) : max(0, top + side), max(0, left) : max(0, left + side)]
-    if inside.numel() == 0:
-        return images.new_zeros((1, 3, side, side))
-    missing = (
-        max(0, -left),
-        max(0, left + side - width),
-        max(0, -top),
-        max(0, top + side - height),
-    )
-    return functional.pad(inside, missing, mode="replicate") if any(missing) else inside
+    if left >= 0 and top >= 0 and left + side <= width and top + side <= height:
+        return images[..., top : top + side, left : left + side]
+    rows = torch.arange(top, top + side, device=images.device).clamp(0, height - 1)
+    columns = torch.arange(left, left + side, device=images.device).clamp(0, width - 1)
+    return images.index_select(-2, rows).index_select(-1, columns)
 
 
 def _resized(images: Images, side: int) -> Images:
