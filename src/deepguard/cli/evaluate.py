@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 import platform
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -38,11 +39,11 @@ from deepguard.forensics.purify import COPIES, PLAIN
 from deepguard.forensics.verdict import Threshold
 from deepguard.media.files import check_writable, write
 from deepguard.media.read import decode
-from deepguard.models.classifiers.efficientnet_b0_sbi import CROP, Sbi, network_of
+from deepguard.models.classifiers.efficientnet_b0_sbi import CROP, judging, network_of
 from deepguard.models.crop import cut
 from deepguard.models.roles import Classifier, CropSpec, FaceDetector, classifiers
 from deepguard.settings import Settings
-from deepguard.types import Images, Watch
+from deepguard.types import Images, PerImage, Watch
 from deepguard.weights.shelf import Shelf
 
 UNREAD = Threshold(0.5, 0.499, 0.0, 0.0, "nothing: logits are read as they are")
@@ -59,6 +60,7 @@ class Wish:
     weights: Path | None
     cropped: float | None
     columns: tuple[str, ...]
+    conditions: bool
     attack: int
     epsilon: float
     protect: int
@@ -89,6 +91,7 @@ def evaluate() -> None:
     help="The pictures are crops of faces that show so much beyond the face, as a share of it.",
 )
 @click.option("--by", "columns", type=Names(), default=(), help="Columns of list.csv to tell results by.")
+@click.option("--conditions/--no-conditions", default=True, help="Whether to compress and resize the faces as well.")
 @click.option("--attack", type=click.IntRange(0), default=0, help="Attack N real faces and N fakes.")
 @click.option("--epsilon", type=click.FloatRange(0, 64), default=4.0, show_default=True, help="By how much, in 1/255.")
 @click.option("--protect", type=click.IntRange(0), default=0, help="Protect N real photos and judge them again.")
@@ -119,13 +122,14 @@ def classifier(device: str | None, **told: object) -> None:
         detector = landmark_detector(shelf, where)
         chosen = listed(wish.data, wish.limit, wish.seed)
         samples = read(chosen, judged.crop, detector, wish.cropped, display)
+        logits = scores(judged, samples.crops, display)
         if wish.fit:
-            calibration = _fit(wish.fit, wish, judged, samples, display)
-        result = _evaluated(wish, judged, samples, calibration, shelf, detector, display)
+            calibration = _fit(wish.fit, wish, judged.crop, logits, samples)
+        measuring = _Measuring(wish, judged, calibration, samples, display)
+        result = _evaluated(measuring, logits, _protected(measuring, shelf, detector) if wish.protect else None)
     _write(wish, result)
     if wish.plots:
-        logits = scores(judged, samples.crops)[MEAN]
-        probability = torch.sigmoid((logits - calibration.bias) / calibration.temperature)
+        probability = torch.sigmoid((logits[MEAN] - calibration.bias) / calibration.temperature)
         draw(wish.out / "evaluation.png", probability, samples.fake)
     mean = result.readings[MEAN]
     say(console, f"{mean.real} real faces, {mean.fake} fakes: AUC {mean.area:.3f}, accuracy {mean.accuracy:.3f}")
@@ -139,21 +143,20 @@ def _judged(wish: Wish, shelf: Shelf, device: torch.device) -> tuple[Classifier,
     if not wish.weights.is_file():
         raise OptionError(f"{wish.weights} is not there; a training run leaves best.safetensors in its folder")
     network = network_of(wish.weights)
-    return Sbi(network.to(device)), _unread(wish.weights.stem, CROP)
+    return judging(network, device), _unread(wish.weights.stem, CROP)
 
 
 def _unread(name: str, crop: CropSpec) -> Calibration:
     return Calibration(name, crop, 1.0, 0.0, UNREAD, 1.0)
 
 
-def _fit(file: Path, wish: Wish, judged: Classifier, samples: Samples, watch: Watch) -> Calibration:
+def _fit(file: Path, wish: Wish, crop: CropSpec, logits: Mapping[str, PerImage], samples: Samples) -> Calibration:
     """Fit the calibration, write it, and return it."""
-    logits = scores(judged, samples.crops, watch)
     found = fitted(logits[MEAN], torch.stack([logits[name] for name in COPIES]), samples.fake)
     real = int((samples.fake == 0).sum())
     body = {
         "classifier": wish.classifier,
-        **dataclasses.asdict(judged.crop),
+        **dataclasses.asdict(crop),
         **dataclasses.asdict(found),
         "validation": f"{wish.data.name}: {real} real faces and {len(samples.samples) - real} fakes",
     }
@@ -161,22 +164,33 @@ def _fit(file: Path, wish: Wish, judged: Classifier, samples: Samples, watch: Wa
     threshold = Threshold(
         found.fake_from, found.real_to, found.false_positive_rate, found.false_negative_rate, str(body["validation"])
     )
-    return Calibration(wish.classifier, judged.crop, found.temperature, found.bias, threshold, found.spread_from)
+    return Calibration(wish.classifier, crop, found.temperature, found.bias, threshold, found.spread_from)
 
 
-def _evaluated(
-    wish: Wish,
-    judged: Classifier,
-    samples: Samples,
-    calibration: Calibration,
-    shelf: Shelf,
-    detector: FaceDetector,
-    watch: Watch,
-) -> Evaluation:
-    logits = scores(judged, samples.crops, watch)
-    changed = {name: scores(judged, change(samples.crops), watch)[MEAN] for name, change in CONDITIONS.items()}
+@dataclasses.dataclass(frozen=True)
+class _Measuring:
+    """What is measured, by what."""
+
+    wish: Wish
+    judged: Classifier
+    calibration: Calibration
+    samples: Samples
+    watch: Watch
+
+
+def _evaluated(measuring: _Measuring, logits: Mapping[str, PerImage], protected: Figures | None) -> Evaluation:
+    wish, judged, samples, calibration = (
+        measuring.wish,
+        measuring.judged,
+        measuring.samples,
+        measuring.calibration,
+    )
+    conditions = CONDITIONS if wish.conditions else {}
+    changed = {
+        name: scores(judged, change(samples.crops), measuring.watch)[MEAN] for name, change in conditions.items()
+    }
     attacks = tuple(
-        under_attack(judged, samples, calibration, Attack(aim, wish.epsilon, wish.attack, wish.seed), watch)
+        under_attack(judged, samples, calibration, Attack(aim, wish.epsilon, wish.attack, wish.seed), measuring.watch)
         for aim in (PLAIN, MEAN)
         if wish.attack
     )
@@ -194,36 +208,28 @@ def _evaluated(
         of_clips(logits[MEAN], samples, calibration),
         {column: by_group(logits[MEAN], samples, calibration, column) for column in wish.columns},
         attacks,
-        _protected(wish, judged, samples, calibration, shelf, detector, watch) if wish.protect else None,
+        protected,
     )
 
 
-def _protected(
-    wish: Wish,
-    judged: Classifier,
-    samples: Samples,
-    calibration: Calibration,
-    shelf: Shelf,
-    detector: FaceDetector,
-    watch: Watch,
-) -> Figures:
+def _protected(measuring: _Measuring, shelf: Shelf, detector: FaceDetector) -> Figures:
     """Return what is said of real photos after `protect` with its default preset; the faces are cut where they were."""
     models = api.load_models(shelf, torch.device("cpu"))
     crops: list[Images] = []
-    for each in samples.samples:
-        if each.fake or len(crops) == wish.protect:
+    for each in measuring.samples.samples:
+        if each.fake or len(crops) == measuring.wish.protect:
             continue
         picture = decode(each.file.read_bytes(), name=each.file.name, limit=PIXELS)
         (seen,) = detector.detect(picture.images)
         try:
-            after = api.protect(picture, models, name=each.file.name, watch=watch).after
+            after = api.protect(picture, models, name=each.file.name, watch=measuring.watch).after
         except NoFace:
             continue
         if seen:
-            crops.append(cut(after, seen[:1], judged.crop))
+            crops.append(cut(after, seen[:1], measuring.judged.crop))
     if not crops:
         raise InputError("none of the real photos could be protected; leave --protect out")
-    return figures(scores(judged, torch.cat(crops))[MEAN], torch.zeros(len(crops)), calibration)
+    return figures(scores(measuring.judged, torch.cat(crops))[MEAN], torch.zeros(len(crops)), measuring.calibration)
 
 
 def _write(wish: Wish, result: Evaluation) -> None:
