@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from tests.service.kinds.verdicts import FACE, clip_file, clip_found, face_verdict, photo_found, worked
 
 from deepguard import api
 from deepguard.errors import ClipTooLarge, OptionError, UnreadableImage
-from deepguard.forensics.evidence import SCHEMA
+from deepguard.forensics.evidence import SCHEMA, Shot
 from deepguard.forensics.verdict import Word
+from deepguard.media.film_reader import FilmReader
 from deepguard.media.sample import sample_file
+from deepguard.service.kinds import detect as kind
 from deepguard.service.kinds.detect import RESULTS, Detect
 from deepguard.service.kinds.roles import Done, kinds
-from deepguard.types import Progress
+from deepguard.types import Frame, Progress
 from deepguard.weights.shelf import Shelf
 
 
@@ -140,3 +147,60 @@ def test_what_is_neither_is_refused(tmp_path: Path) -> None:
 def test_where_no_number_is_given_the_usual_one_is_asked_for_or_what_is_allowed() -> None:
     assert api.FRAMES <= api.MOST_FRAMES
     worked(sample_file(), photo_found(), clip_frames=3)
+
+
+def test_frames_that_cannot_be_read_again_are_left_out_and_the_report_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FilmReader, "frames", lambda *given: iter(()))
+    done = worked(clip_file(tmp_path), clip_found())
+    assert [each.name for each in done.made] == ["report", "evidence", "evidence-json", "heat"]
+    assert json.loads(made(done, "report"))["sheets"]["frames"]["times"] == []
+
+
+def test_the_sheet_tells_the_times_of_the_frames_that_it_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = FilmReader.frames
+
+    def but_the_third(self: FilmReader, times: Sequence[Fraction], longest: int | None) -> Iterator[Frame]:
+        yield from (frame for frame in every(self, times, longest) if frame.time != 2)
+
+    monkeypatch.setattr(FilmReader, "frames", but_the_third)
+    done = worked(clip_file(tmp_path), clip_found())
+    frames = json.loads(made(done, "report"))["sheets"]["frames"]
+    assert frames["times"] == [float(at) for at in range(12) if at != 2]
+    assert size_of(made(done, "frames")) == (11 * frames["width"], frames["height"])
+
+
+def test_however_many_people_a_clip_shows_it_is_gone_through_as_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = clip_found()
+    many = dataclasses.replace(found.report, tracks=found.report.tracks * 40)
+    every, asked = FilmReader.frames, []
+
+    def counted(self: FilmReader, times: Sequence[Fraction], longest: int | None) -> Iterator[Frame]:
+        asked.append(longest)
+        return every(self, times, longest)
+
+    monkeypatch.setattr(FilmReader, "frames", counted)
+    worked(clip_file(tmp_path), dataclasses.replace(found, report=many))
+    assert len(asked) == 3
+    assert None not in asked
+
+
+def test_close_ups_of_huge_frames_are_cut_where_the_face_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Shot] = []
+    monkeypatch.setattr(kind, "document", lambda report, moment, shots: shown.extend(shots) or b"%PDF")
+    path = clip_file(tmp_path)
+    worked(path, clip_found())
+    monkeypatch.setattr(kind, "LONGEST", 256)
+    worked(path, clip_found())
+    assert [(each.number, each.time) for each in shown[:4]] == [(1, 5.0), (1, 6.0), (1, 4.0), (2, 2.0)]
+    assert [each.heat is None for each in shown[:4]] == [False, True, True, True]
+    large, halved = (pixels(each.picture) for each in (shown[0], shown[4]))
+    assert np.abs(large - halved).mean() < 6
+
+
+def pixels(data: bytes) -> NDArray[np.float64]:
+    with Image.open(io.BytesIO(data)) as opened:
+        return np.asarray(opened.convert("RGB")).astype(float)

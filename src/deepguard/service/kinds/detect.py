@@ -15,25 +15,27 @@ import torch
 
 from deepguard import api
 from deepguard.errors import ClipTooLarge, OptionError
+from deepguard.forensics.clips import LONGEST
 from deepguard.forensics.evidence import Shot, record
 from deepguard.forensics.report import Detection
 from deepguard.forensics.sheet import MOST_SHOTS, document
 from deepguard.forensics.verdict import FaceVerdict, TrackVerdict, Word
 from deepguard.media.clip import Clip
-from deepguard.media.read import decode
+from deepguard.media.read import read_picture
 from deepguard.media.signatures import ENOUGH_OF_CLIPS, is_clip
 from deepguard.media.strip import close_up, small, strip
 from deepguard.media.video import open_clip
 from deepguard.models.roles import classifiers
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds, saved_as
 from deepguard.service.loaded import judges, missing_classifiers
-from deepguard.types import Images, Progress
+from deepguard.types import Box, Frame, Images, Progress
 from deepguard.weights.shelf import Shelf
 
 RESULTS = ("report", "evidence", "evidence-json", "preview", "thumbnail", "heat", "frames")
-"""`heat` is there where something was judged, `frames` for clips."""
-PREVIEW, THUMBNAIL, HEAT = 1280, 480, 224
+"""`heat` is there where something was judged, `frames` for clips; the pictures where they can be read again."""
+PREVIEW, HEAT = 1280, 224
 """Pixels of a picture's longer side, and of each heat map in the sheet of all."""
+WHOLES = MappingProxyType({"preview": PREVIEW, "thumbnail": 480})
 FRAME = (192, 108)
 """Pixels of each frame in the sheet of frames."""
 MOST_TILES = 240
@@ -129,7 +131,7 @@ def _clip(work: Work) -> Clip | None:
     with work.file.open("rb") as stream:
         if not is_clip(stream.read(ENOUGH_OF_CLIPS)):
             return None
-    clip = open_clip(work.file, watch=work.watch)
+    clip = open_clip(work.file, name=work.name, watch=work.watch)
     if clip.duration > work.clip_seconds:
         raise ClipTooLarge(
             f"the clip is {float(clip.duration) / 60:.0f} minutes long and the limit here is "
@@ -139,7 +141,7 @@ def _clip(work: Work) -> Clip | None:
 
 
 class _Scenes:
-    """The pictures behind a verdict: the photo, or the frames of a clip that were looked at."""
+    """The pictures behind a verdict: the photo, or the frames of a clip that were looked at, read again."""
 
     def __init__(self, work: Work, found: api.Detected, clip: Clip | None) -> None:
         self._found = found
@@ -147,29 +149,25 @@ class _Scenes:
         self._clip = clip
         self._photo: Images | None = None
         if clip is None:
-            self._photo = decode(work.file.read_bytes(), name=work.name, limit=work.pixels).images
+            self._photo = read_picture(work.file, name=work.name, limit=work.pixels).images
 
-    @property
-    def times(self) -> list[float]:
-        """Times of the frames in the sheet, in seconds; none for a photo."""
-        if self._clip is None:
-            return []
+    def wholes(self) -> dict[str, bytes]:
+        """Return the photo, or the frame that speaks most, as JPEG in each size; nothing where it cannot be read."""
+        shown = self._photo
+        loudest = max(self._report.frames, key=lambda each: each.probability or 0.0, default=None)
+        if loudest is not None:
+            shown = next((frame.images for frame in self._at([loudest.time], PREVIEW)), None)
+        if shown is None:
+            return {}
+        return {name: small(shown, longest, quality=85) for name, longest in WHOLES.items()}
+
+    def sheet(self) -> tuple[list[float], bytes | None]:
+        """Return the frames that were looked at, side by side, and their times in seconds; of a photo nothing."""
         times = [each.time for each in self._report.frames]
         step = max(1, -(-len(times) // MOST_TILES))
-        return times[::step]
-
-    def whole(self, longest: int) -> bytes:
-        """Return the photo, or the frame that speaks most, as JPEG."""
-        if self._photo is not None:
-            return small(self._photo, longest, quality=85)
-        first = max(self._report.frames, key=lambda each: each.probability or 0.0, default=None)
-        frames = self._at([first.time if first else 0.0], longest)
-        return small(frames[0], longest, quality=85)
-
-    def sheet(self) -> bytes | None:
-        """Return the frames that were looked at, side by side; None for a photo."""
-        frames = self._at(self.times, max(FRAME)) if self.times else []
-        return strip(frames, *FRAME) if frames else None
+        frames = list(self._at(times[::step], max(FRAME)))
+        tiles = strip([frame.images for frame in frames], *FRAME) if frames else None
+        return [float(frame.time) for frame in frames], tiles
 
     def heat(self) -> bytes | None:
         """Return the heat maps side by side, by number; None where nothing was judged."""
@@ -180,42 +178,66 @@ class _Scenes:
         """Yield the faces or moments that speak most, the loudest face or person first."""
         verdicts: Sequence[FaceVerdict | TrackVerdict] = self._report.faces or self._report.tracks
         ranked = sorted(verdicts, key=lambda each: (each.word is Word.CANNOT_JUDGE, -(each.probability or 0.0)))
-        for each in ranked[:MOST_SHOTS]:
-            heat = self._found.heat.get(each.number)
-            shown = small(heat, HEAT, quality=85) if heat else None
-            if isinstance(each, TrackVerdict):
-                yield from self._moments(each, shown)
-            elif self._photo is not None:
-                yield Shot(each.number, close_up(self._photo, each.face.box, HEAT), shown)
+        moments = [moment for each in ranked[:MOST_SHOTS] for moment in _moments(each)][:MOST_SHOTS]
+        pictures = self._close_ups(moments)
+        for moment in moments:
+            heat = self._found.heat.get(moment.number) if moment.loudest else None
+            if moment in pictures:
+                shown = small(heat, HEAT, quality=85) if heat else None
+                yield Shot(moment.number, pictures[moment], shown, moment.time)
 
-    def _moments(self, track: TrackVerdict, heat: bytes | None) -> Iterator[Shot]:
-        loud = track.loudest[:3] or tuple(each.time for each in track.sightings[:1])
-        for place, time in enumerate(loud):
-            sighting = min(track.sightings, key=lambda each: abs(each.time - time))
-            for frame in self._at([time], None):
-                # the heat map is of the frame that speaks most
-                yield Shot(track.number, close_up(frame, sighting.face.box, HEAT), None if place else heat, time)
+    def _close_ups(self, moments: Sequence[_Moment]) -> dict[_Moment, bytes]:
+        """Return a picture of each moment whose frame can be read; a clip is gone through once."""
+        if self._photo is not None:
+            return {each: close_up(self._photo, each.box, HEAT) for each in moments}
+        made = {}
+        for frame in self._at([each.time for each in moments if each.time is not None], LONGEST):
+            factor = frame.images.shape[-1] / self._report.input.width
+            for each in moments:
+                if each.time == float(frame.time):
+                    made[each] = close_up(frame.images, each.box.scaled(factor), HEAT)
+        return made
 
-    def _at(self, times: Sequence[float], longest: int | None) -> list[Images]:
-        """Return a clip's frames at these times, none of a photo."""
-        if self._clip is None:
-            return []
-        wanted = [Fraction(time).limit_denominator(1_000_000) for time in times]
-        return [frame.images for frame in self._clip.frames(wanted, longest=longest)]
+    def _at(self, times: Sequence[float], longest: int) -> Iterator[Frame]:
+        """Yield a clip's frames at these times, none of a photo."""
+        if self._clip is not None:
+            wanted = [Fraction(time).limit_denominator(1_000_000) for time in times]
+            yield from self._clip.frames(wanted, longest=longest)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Moment:
+    """A face to show: of a photo (no time), or in a frame; of one person the loudest has the heat map."""
+
+    number: int
+    box: Box
+    loudest: bool = True
+    time: float | None = None
+
+
+def _moments(verdict: FaceVerdict | TrackVerdict) -> Iterator[_Moment]:
+    """Yield the moments of a face or person that speak most, loudest first."""
+    if isinstance(verdict, FaceVerdict):
+        yield _Moment(verdict.number, verdict.face.box)
+        return
+    loud = verdict.loudest[:3] or tuple(each.time for each in verdict.sightings[:1])
+    for place, time in enumerate(loud):
+        sighting = min(verdict.sightings, key=lambda each: abs(each.time - time))
+        yield _Moment(verdict.number, sighting.face.box, place == 0, time)
 
 
 def _made(work: Work, found: api.Detected, scenes: _Scenes) -> Iterator[Made]:
     report, stem = found.report, saved_as(work.name).stem
     moment = datetime.datetime.now().astimezone()
-    heat, sheet = scenes.heat(), scenes.sheet()
+    heat, (times, sheet) = scenes.heat(), scenes.sheet()
     sheets = {
         "heat": {"width": HEAT, "height": HEAT, "numbers": sorted(found.heat)[:MOST_TILES]},
-        "frames": {"width": FRAME[0], "height": FRAME[1], "times": scenes.times},
+        "frames": {"width": FRAME[0], "height": FRAME[1], "times": times},
     }
     body = {**report.as_json(), "sheets": sheets, "job": {**work.facts, "options": dict(work.options)}}
     yield Made("report", f"{stem}.detection.json", JSON, _json(body))
-    yield Made("preview", f"{stem}.preview.jpg", JPEG, scenes.whole(PREVIEW))
-    yield Made("thumbnail", f"{stem}.thumbnail.jpg", JPEG, scenes.whole(THUMBNAIL))
+    for name, data in scenes.wholes().items():
+        yield Made(name, f"{stem}.{name}.jpg", JPEG, data)
     if heat is not None:
         yield Made("heat", f"{stem}.heat.jpg", JPEG, heat)
     if sheet is not None:
