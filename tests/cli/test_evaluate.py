@@ -78,6 +78,12 @@ def test_a_mistake_is_one_sentence(
     assert sentence in result.output
 
 
+def test_a_column_that_is_not_there_is_told_before_any_face_is_read(faces: Path, tmp_path: Path) -> None:
+    result = _evaluated("--data", str(faces), "--out", str(tmp_path / "out"), "--by", "age")
+    assert "no column age" in result.output
+    assert "reading the faces" not in result.output
+
+
 def test_weights_that_are_none_are_refused(faces: Path, tmp_path: Path) -> None:
     (tmp_path / "torn.safetensors").write_bytes(b"torn")
     result = _evaluated(

@@ -25,8 +25,10 @@ from deepguard.forensics.evaluation.measured import (
     CONDITIONS,
     MEAN,
     Attack,
+    Elsewhere,
     Figures,
     by_group,
+    check_column,
     figures,
     of_clips,
     scores,
@@ -47,6 +49,7 @@ from deepguard.types import Images, PerImage, Watch
 from deepguard.weights.shelf import Shelf
 
 UNREAD = Threshold(0.5, 0.499, 0.0, 0.0, "nothing: logits are read as they are")
+CPU = torch.device("cpu")
 PIXELS = 100_000_000
 """Most pixels of a photo that is protected to see what that does."""
 
@@ -119,8 +122,10 @@ def classifier(device: str | None, **told: object) -> None:
     judged, calibration = _judged(wish, shelf, where)
     console = console_for()
     with Display(console, wish.classifier) as display:
-        detector = landmark_detector(shelf, where)
+        detector = landmark_detector(shelf, CPU)
         chosen = listed(wish.data, wish.limit, wish.seed)
+        for column in wish.columns:
+            check_column(chosen, column)
         samples = read(chosen, judged.crop, detector, wish.cropped, display)
         logits = scores(judged, samples.crops, display)
         if wish.fit:
@@ -139,11 +144,11 @@ def classifier(device: str | None, **told: object) -> None:
 def _judged(wish: Wish, shelf: Shelf, device: torch.device) -> tuple[Classifier, Calibration]:
     if wish.weights is None:
         made = classifiers.create(wish.classifier, shelf, device)
-        return made, calibration_of(wish.classifier) or _unread(wish.classifier, made.crop)
+        return Elsewhere(made, device), calibration_of(wish.classifier) or _unread(wish.classifier, made.crop)
     if not wish.weights.is_file():
         raise OptionError(f"{wish.weights} is not there; a training run leaves best.safetensors in its folder")
     network = network_of(wish.weights)
-    return judging(network, device), _unread(wish.weights.stem, CROP)
+    return Elsewhere(judging(network, device), device), _unread(wish.weights.stem, CROP)
 
 
 def _unread(name: str, crop: CropSpec) -> Calibration:
@@ -214,7 +219,7 @@ def _evaluated(measuring: _Measuring, logits: Mapping[str, PerImage], protected:
 
 def _protected(measuring: _Measuring, shelf: Shelf, detector: FaceDetector) -> Figures:
     """Return what is said of real photos after `protect` with its default preset; the faces are cut where they were."""
-    models = api.load_models(shelf, torch.device("cpu"))
+    models = api.load_models(shelf, CPU)
     crops: list[Images] = []
     for each in measuring.samples.samples:
         if each.fake or len(crops) == measuring.wish.protect:

@@ -9,6 +9,7 @@ import torch
 from tests.forensics.toy_judges import Bright, calibration
 from tests.forensics.training.faces_of import Middle, fill
 from tests.media.files_of import file_of, scene
+from torch import Tensor
 
 from deepguard.errors import InputError, OptionError
 from deepguard.forensics.evaluation.fitting import fitted
@@ -16,6 +17,7 @@ from deepguard.forensics.evaluation.measured import (
     CONDITIONS,
     MEAN,
     Attack,
+    Elsewhere,
     by_group,
     figures,
     of_clips,
@@ -148,5 +150,40 @@ def test_faces_are_cut_as_judging_cuts_them_and_what_has_none_is_counted(tmp_pat
     # a crop that shows a third more than wanted: its middle is taken
     cropped = read(named[:1], spec, Middle(), cropped=1 / 3)  # type: ignore[arg-type]
     assert cropped.crops.shape == (1, 3, 40, 40)
-    with pytest.raises(InputError, match="no picture shows a face"):
+    with pytest.raises(InputError, match="no real picture shows a face"):
         read([each for each in named if each.file.name == "black.png"], spec, Middle())  # type: ignore[arg-type]
+
+
+def test_a_label_of_which_no_picture_shows_a_face_is_told(tmp_path: Path) -> None:
+    fill(tmp_path, 2, side=100)
+    (tmp_path / "black.png").write_bytes(file_of(scene() * 0, "PNG"))
+    named = [Sample(file, file.name == "black.png", file.name, {}) for file in sorted(tmp_path.iterdir())]
+    with pytest.raises(InputError, match="no fake picture shows a face"):
+        read(named, CropSpec(40, 0.1), Middle())  # type: ignore[arg-type]
+
+
+def test_a_list_from_a_spreadsheet_is_read_and_one_in_another_alphabet_told(tmp_path: Path) -> None:
+    fill(tmp_path, 2)
+    table = "file,label,나이\n0-000.png,real,30\n0-001.png,fake,40\n"
+    (tmp_path / "list.csv").write_text(table, encoding="utf-8-sig")
+    assert [each.tags for each in listed(tmp_path)] == [{"나이": "30"}, {"나이": "40"}]
+    (tmp_path / "list.csv").write_bytes(table.encode("cp949"))
+    with pytest.raises(OptionError, match="save it as CSV in UTF-8"):
+        listed(tmp_path)
+
+
+def test_a_classifier_on_another_device_is_sent_its_crops_and_gives_logits_back() -> None:
+    class There:
+        crop = CropSpec(8, 0.0)
+
+        def fakeness(self, crops: Tensor) -> Tensor:
+            assert crops.device.type == "meta"
+            return torch.zeros(len(crops))
+
+    far = Elsewhere(There(), torch.device("meta"))
+    assert far.crop.side == 8
+    assert scores(far, torch.rand(2, 3, 8, 8))[MEAN].device.type == "cpu"
+    near = Elsewhere(Bright(), torch.device("cpu"))
+    crops = torch.rand(1, 3, 8, 8, requires_grad=True)
+    near.fakeness(crops).sum().backward()
+    assert crops.grad is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,11 +11,11 @@ from torch import Tensor
 from deepguard.errors import InputError
 from deepguard.forensics.attackers import attacked
 from deepguard.forensics.calibration import Calibration
-from deepguard.forensics.evaluation.samples import Samples
+from deepguard.forensics.evaluation.samples import Sample, Samples
 from deepguard.forensics.metrics import accuracy, area, calibration_error, false_alarms, precision
 from deepguard.forensics.purify import COPIES, PLAIN, copies, soft_copies
 from deepguard.media.codec import recompress, resample
-from deepguard.models.roles import Classifier
+from deepguard.models.roles import Classifier, CropSpec
 from deepguard.types import Images, PerImage, Progress, Watch, ignore
 
 PART = 64
@@ -85,6 +85,23 @@ class Robustness:
     attacked: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """A classifier on a device of its own: crops are sent there and logits come back, with their gradients."""
+
+    classifier: Classifier
+    device: torch.device
+
+    @property
+    def crop(self) -> CropSpec:
+        """The crop that it was trained on."""
+        return self.classifier.crop
+
+    def fakeness(self, crops: Images) -> PerImage:
+        """Return each crop's logit, where the crops are."""
+        return self.classifier.fakeness(crops.to(self.device)).to(crops.device)
+
+
 def scores(classifier: Classifier, crops: Images, watch: Watch = ignore) -> dict[str, PerImage]:
     """Return the logits of every copy of the crops, and `mean`."""
     parts: dict[str, list[Tensor]] = {name: [] for name in COPIES}
@@ -129,15 +146,20 @@ def of_clips(logits: PerImage, samples: Samples, calibration: Calibration) -> Fi
 
 def by_group(logits: PerImage, samples: Samples, calibration: Calibration, column: str) -> dict[str, Figures]:
     """Return the figures of each value of a column that has enough faces; InputError where there is no such column."""
+    check_column(samples.samples, column)
     values = [each.tags.get(column, "") for each in samples.samples]
-    if not any(values):
-        raise InputError(f"the pictures have no column {column}; those of the list are named in its first line")
     rows = {}
     for value in sorted(set(values) - {""}):
         places = torch.tensor([place for place, each in enumerate(values) if each == value])
         if len(places) >= FEWEST:
             rows[value] = figures(logits[places], samples.fake[places], calibration)
     return rows
+
+
+def check_column(samples: Sequence[Sample], column: str) -> None:
+    """Raise InputError where no picture has anything in the column."""
+    if not any(each.tags.get(column) for each in samples):
+        raise InputError(f"the pictures have no column {column}; those of the list are named in its first line")
 
 
 def under_attack(

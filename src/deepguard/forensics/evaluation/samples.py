@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,8 +97,12 @@ def read(
         else:
             crops.append(crop)
             kept.append(sample)
-    if not kept:
-        raise InputError("no picture shows a face that a detector finds; say --cropped if they are crops of faces")
+    for fake in {each.fake for each in samples}:
+        if not any(each.fake == fake for each in kept):
+            label = "fake" if fake else "real"
+            raise InputError(
+                f"no {label} picture shows a face that a detector finds; say --cropped if they are crops of faces"
+            )
     return Samples(torch.cat(crops), tuple(kept), tuple(lost))
 
 
@@ -120,14 +125,16 @@ def _inside(images: Images, cropped: float) -> Face:
 
 
 def _of_list(folder: Path) -> Iterator[Sample]:
-    with (folder / LIST).open(encoding="utf-8", newline="") as stream:
-        for number, row in enumerate(csv.DictReader(stream), start=2):
-            if row.get("label") not in {"real", "fake"} or not row.get("file"):
-                raise OptionError(f"{folder / LIST}, line {number}: needs the columns file and label (real or fake)")
-            tags = {name: value for name, value in row.items() if name not in KNOWN}
-            yield Sample(
-                folder / row["file"], row["label"] == "fake", row.get("clip") or row["file"], tags, _cropped(row)
-            )
+    try:
+        # with the mark that spreadsheets put before it, or without
+        rows = list(csv.DictReader(io.StringIO((folder / LIST).read_text(encoding="utf-8-sig"), newline="")))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise OptionError(f"{folder / LIST} cannot be read as a table; save it as CSV in UTF-8") from error
+    for number, row in enumerate(rows, start=2):
+        if row.get("label") not in {"real", "fake"} or not row.get("file"):
+            raise OptionError(f"{folder / LIST}, line {number}: needs the columns file and label (real or fake)")
+        tags = {name: value for name, value in row.items() if name not in KNOWN}
+        yield Sample(folder / row["file"], row["label"] == "fake", row.get("clip") or row["file"], tags, _cropped(row))
 
 
 def _cropped(row: Mapping[str, str]) -> float | None:
