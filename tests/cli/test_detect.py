@@ -74,6 +74,17 @@ def test_no_verdict_ever_promises_that_a_file_is_safe_or_authentic(deepguard: Ru
     assert not re.search(r"\b(safe|authentic|genuine|certain|proven)\b", said)
 
 
+def test_the_figure_of_a_classifier_without_calibration_is_not_called_a_probability(
+    deepguard: Run, photo: Photo, empty_shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = {"mtcnn": detectors.create("mtcnn", empty_shelf, CPU)}
+    raw = api.Judges(CPU, {"meso4": bright(name="meso4", calibrated=False)}, found, {}, ())
+    monkeypatch.setattr(api, "load_classifiers", lambda *rest: raw)
+    said = deepguard("detect", photo()).stdout
+    assert "photo.jpg: uncertain; a figure of" in said
+    assert "probability of fake" not in said
+
+
 def test_a_clip_is_judged_person_by_person(deepguard: Run, tmp_path: Path) -> None:
     result = deepguard("detect", clip(tmp_path), "--frames", 3)
     assert result.exit_code == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from tests.forensics.toy_judges import bright, grainy
 
-from deepguard.forensics.notes import MANY, on_judges, on_limit, on_origin, on_verdicts
-from deepguard.forensics.verdict import FaceVerdict, Word
+from deepguard.forensics.notes import MANY, on_brief, on_judges, on_limit, on_origin, on_verdicts
+from deepguard.forensics.verdict import FaceVerdict, TrackVerdict, Word
 from deepguard.types import Box, Face
 
 
@@ -34,6 +36,16 @@ def test_many_faces_make_a_false_alarm_likelier_and_that_is_said_with_its_size()
     # 1 - 0.97 ** 20
     assert "46%" in note.text
     assert list(on_verdicts(verdicts(20), [grainy(calibrated=False)])) == []
+
+
+def test_somebody_who_is_called_fake_in_one_frame_and_does_not_decide_is_told() -> None:
+    once = TrackVerdict(1, 0.0, 0.0, Word.LIKELY_FAKE, 0.97)
+    long = TrackVerdict(2, 0.0, 9.0, Word.LIKELY_REAL, 0.1)
+    (note,) = on_brief([once, long], [long])
+    assert (note.code, note.count) == ("seen_once", 1)
+    assert "person 1;" in note.text
+    assert list(on_brief([once], [once])) == []
+    assert list(on_brief([dataclasses.replace(once, word=Word.UNCERTAIN), long], [long])) == []
 
 
 def test_classifiers_without_calibration_are_named() -> None:

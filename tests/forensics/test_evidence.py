@@ -70,6 +70,11 @@ def test_figures_are_whole_percents_and_absent_ones_a_dash() -> None:
     assert (share(0.905), share(None)) == ("90 %", "–")
     assert (interval(0.1, 0.96), interval(None, 0.5)) == ("10–96 %", "–")
     assert (clock(0), clock(75.25), clock(3600)) == ("0:00.0", "1:15.2", "60:00.0")
+    assert (clock(59.97), clock(59.94)) == ("1:00.0", "0:59.9")
+
+
+def test_no_probability_is_told_as_none_or_all() -> None:
+    assert (share(0.0), share(0.9999), interval(0.001, 1.0)) == ("1 %", "99 %", "1–99 %")
 
 
 def test_the_document_is_a_pdf_whose_bytes_follow_from_what_it_tells() -> None:

@@ -17,7 +17,7 @@ from deepguard.forensics.clips import judge_clip, lasting
 from deepguard.forensics.finding import FAST, LONGEST, LONGEST_OF_CLIPS, found, largest
 from deepguard.forensics.judge import judge_faces
 from deepguard.forensics.loading import Judge, judge_of, leading
-from deepguard.forensics.notes import on_judges, on_limit, on_origin, on_verdicts
+from deepguard.forensics.notes import on_brief, on_judges, on_limit, on_origin, on_verdicts
 from deepguard.forensics.report import ClassifierFacts, Detection, MediaFacts
 from deepguard.forensics.sampling import FRAMES
 from deepguard.forensics.verdict import FaceVerdict, FrameVerdict, TrackVerdict, Word
@@ -230,7 +230,12 @@ def _clip(call: _Call) -> _Findings:
         duration=float(clip.duration),
         frames=clip.count,
     )
-    notes = (*on_verdicts(judged.tracks, call.judges), *on_judges(call.judges), *judged.notes)
+    notes = (
+        *on_verdicts(judged.tracks, call.judges),
+        *on_brief(judged.tracks, lasting(judged.tracks)),
+        *on_judges(call.judges),
+        *judged.notes,
+    )
     return _Findings(facts, clock.seconds, judged.heat, tracks=judged.tracks, frames=judged.frames, notes=notes)
 
 

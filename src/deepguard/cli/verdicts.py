@@ -37,8 +37,10 @@ def headline(report: Detection) -> str:
     """Return the verdict of the whole in one line."""
     if report.probability is None:
         return WORDS[report.word]
-    between = f", between {_share(report.low)} and {_share(report.high)}"
-    return f"{WORDS[report.word]}; probability of fake {_share(report.probability)}{between}"
+    between = f"{_share(report.probability)}, between {_share(report.low)} and {_share(report.high)}"
+    if report.threshold is None:
+        return f"{WORDS[report.word]}; a figure of {between}, which is no probability"
+    return f"{WORDS[report.word]}; probability of fake {between}"
 
 
 def sentences(report: Detection) -> Iterator[str]:

@@ -48,18 +48,24 @@ def in_utc(moment: datetime.datetime) -> str:
 
 
 def share(probability: float | None) -> str:
-    """Return a probability as whole percents; a dash where there is none."""
-    return "–" if probability is None else f"{100 * probability:.0f} %"
+    """Return a probability as whole percents, never quite none or all; a dash where there is none."""
+    return "–" if probability is None else f"{_percent(probability)} %"
 
 
 def interval(low: float | None, high: float | None) -> str:
     """Return an interval of probabilities as whole percents; a dash where there is none."""
-    return "–" if low is None or high is None else f"{100 * low:.0f}–{100 * high:.0f} %"
+    return "–" if low is None or high is None else f"{_percent(low)}–{_percent(high)} %"
+
+
+def _percent(probability: float) -> int:
+    """Return whole percents from 1 to 99: no classifier is as sure as the others sound."""
+    return min(99, max(1, round(100 * probability)))
 
 
 def clock(seconds: float) -> str:
     """Return a time in a clip as minutes and seconds."""
-    return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+    minutes, rest = divmod(round(10 * seconds), 600)
+    return f"{minutes}:{rest / 10:04.1f}"
 
 
 def file_rows(facts: MediaFacts) -> Iterator[tuple[Pair, str]]:

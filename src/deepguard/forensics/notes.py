@@ -34,6 +34,18 @@ def on_verdicts(verdicts: Sequence[FaceVerdict] | Sequence[TrackVerdict], judges
         yield Note("several_faces", text, judged)
 
 
+def on_brief(tracks: Sequence[TrackVerdict], lasting: Sequence[TrackVerdict]) -> Iterator[Note]:
+    """Yield a note where persons are called fake who do not speak for the whole clip; `lasting` are those who do."""
+    brief = [each for each in tracks if each.word is Word.LIKELY_FAKE and each not in lasting]
+    if brief:
+        numbers = ", ".join(str(each.number) for each in brief)
+        text = (
+            "called fake in the only frame in which they could be judged, which does not decide for the whole clip: "
+            f"{'person' if len(brief) == 1 else 'persons'} {numbers}; look at these frames, or at more of them"
+        )
+        yield Note("seen_once", text, len(brief))
+
+
 def on_limit(count: int, limit: int) -> Iterator[Note]:
     """Yield a note where there are more faces than are looked at."""
     if count > limit:

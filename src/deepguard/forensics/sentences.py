@@ -57,6 +57,12 @@ NOTES: Mapping[str, Pair] = MappingProxyType(
             "This is the verdict of the most suspicious face, out of so many: {count}. "
             "The more faces, the likelier a false alarm.",
         ),
+        "seen_once": (
+            "프레임 하나에서만 판별한 사람 가운데 가짜로 보이는 사람이 {count}명 있어요. "
+            "영상 전체의 판별에는 넣지 않았으니 그 장면을 직접 확인해 보세요.",
+            "People called fake in the only frame in which they could be judged: {count}. "
+            "They do not decide for the whole clip; look at these frames.",
+        ),
         "many_faces": (
             "얼굴이 너무 많아서 모두 보지는 못했어요. 크게 나온 얼굴부터 봤어요.",
             "There are more faces than are looked at; the largest came first.",

@@ -219,7 +219,7 @@ def _judged(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
     yield say(f"detect.means.{summary['verdict']}")
     if summary["probability"] is None:
         return
-    share, low, high = (f"{100 * summary[name]:.0f}%" for name in ("probability", "low", "high"))
+    share, low, high = (f"{min(99, max(1, round(100 * summary[name])))}%" for name in ("probability", "low", "high"))
     yield f"{say('detect.probability', share=share)} {say('detect.interval', low=low, high=high)}"
 
 

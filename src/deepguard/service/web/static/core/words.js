@@ -83,6 +83,14 @@ export function percent(share) {
 }
 
 /**
+ * Return a probability as a percentage, never quite none or all: nothing here is as sure as that.
+ * @param {number} share from 0 to 1
+ */
+export function chance(share) {
+  return percent(Math.min(0.99, Math.max(0.01, share)));
+}
+
+/**
  * Return a size in a unit that suits it, by powers of 1024 as the service's limits are.
  * @param {number} bytes
  */

@@ -2,7 +2,7 @@
 
 import { resultAddress } from '../../core/api.js';
 import { h, icon } from '../../core/dom.js';
-import { percent, say } from '../../core/words.js';
+import { chance, percent, say } from '../../core/words.js';
 import { chip } from '../../parts/verdict.js';
 import { clock, tile, told } from './report.js';
 import { figure } from './verdict.js';
@@ -123,9 +123,9 @@ function opinions({ opinions: all, spread }) {
     const values = Object.values(others);
     const gaps = {
       classifier,
-      plain: percent(plain ?? 0),
-      low: percent(Math.min(plain ?? 1, ...values)),
-      high: percent(Math.max(plain ?? 0, ...values)),
+      plain: chance(plain ?? 0),
+      low: chance(Math.min(plain ?? 1, ...values)),
+      high: chance(Math.max(plain ?? 0, ...values)),
     };
     return h('p.quiet', null, say('detect.opinion', gaps));
   };

@@ -2,7 +2,7 @@
 
 import { resultAddress } from '../../core/api.js';
 import { fill, h, s } from '../../core/dom.js';
-import { number, percent, say } from '../../core/words.js';
+import { chance, number, say } from '../../core/words.js';
 import { clock, tile } from './report.js';
 
 const HEIGHT = 96;
@@ -83,7 +83,7 @@ function moment(report, at) {
   const there = report.tracks.flatMap(({ number: who, sightings = [] }) => {
     const sighting = sightings.find((each) => Math.abs(each.time - time) < 0.001);
     if (!sighting || sighting.probability === null) return [];
-    return [say('detect.moment.person', { number: who, share: percent(sighting.probability) })];
+    return [say('detect.moment.person', { number: who, share: chance(sighting.probability) })];
   });
   return [clock(time), ...(there.length ? there : [say('detect.moment.none')])].join('\u00a0· ');
 }
@@ -146,7 +146,7 @@ function table({ frames }) {
       null,
       h('th', { scope: 'row' }, clock(time)),
       h('td', null, number(faces)),
-      h('td', null, probability === null ? '–' : percent(probability)),
+      h('td', null, probability === null ? '–' : chance(probability)),
     );
   const head = h('tr', null, names.map((each) => h('th', { scope: 'col' }, each)));
   const whole = h('table', null, h('thead', null, head), h('tbody', null, frames.map(row)));

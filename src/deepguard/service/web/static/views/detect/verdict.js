@@ -2,7 +2,7 @@
 
 import { address } from '../../core/boot.js';
 import { h, icon, s } from '../../core/dom.js';
-import { moment, number, percent, say } from '../../core/words.js';
+import { chance, moment, number, say } from '../../core/words.js';
 import { LOOKS } from '../../parts/verdict.js';
 import { told } from './report.js';
 
@@ -51,11 +51,11 @@ export function notes(report) {
  */
 export function figure({ probability, low, high, word, threshold }, whole = false) {
   const share = probability ?? 0;
-  const spoken = [h('strong', null, say('detect.probability', { share: percent(share) }))];
-  const wide = low !== null && high !== null && percent(low) !== percent(high);
-  const range = wide ? say('detect.interval', { low: percent(low), high: percent(high) }) : '';
+  const spoken = [h('strong', null, say('detect.probability', { share: chance(share) }))];
+  const wide = low !== null && high !== null && chance(low) !== chance(high);
+  const range = wide ? say('detect.interval', { low: chance(low), high: chance(high) }) : '';
   const marks = whole && threshold
-    ? say('detect.scale.marks', { real: percent(threshold.real_to), fake: percent(threshold.fake_from) })
+    ? say('detect.scale.marks', { real: chance(threshold.real_to), fake: chance(threshold.fake_from) })
     : '';
   return h(
     'figure.detect-scale',
