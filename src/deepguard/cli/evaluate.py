@@ -63,7 +63,7 @@ class Wish:
     weights: Path | None
     cropped: float | None
     columns: tuple[str, ...]
-    conditions: bool
+    quick: bool
     attack: int
     epsilon: float
     protect: int
@@ -94,7 +94,7 @@ def evaluate() -> None:
     help="The pictures are crops of faces that show so much beyond the face, as a share of it.",
 )
 @click.option("--by", "columns", type=Names(), default=(), help="Columns of list.csv to tell results by.")
-@click.option("--conditions/--no-conditions", default=True, help="Whether to compress and resize the faces as well.")
+@click.option("--quick", is_flag=True, help="Do not compress and resize the faces as well.")
 @click.option("--attack", type=click.IntRange(0), default=0, help="Attack N real faces and N fakes.")
 @click.option("--epsilon", type=click.FloatRange(0, 64), default=4.0, show_default=True, help="By how much, in 1/255.")
 @click.option("--protect", type=click.IntRange(0), default=0, help="Protect N real photos and judge them again.")
@@ -190,7 +190,7 @@ def _evaluated(measuring: _Measuring, logits: Mapping[str, PerImage], protected:
         measuring.samples,
         measuring.calibration,
     )
-    conditions = CONDITIONS if wish.conditions else {}
+    conditions = {} if wish.quick else CONDITIONS
     changed = {
         name: scores(judged, change(samples.crops), measuring.watch)[MEAN] for name, change in conditions.items()
     }
