@@ -200,6 +200,18 @@ def test_a_drawing_and_a_face_of_ten_pixels_are_found_and_not_judged(
     assert [[note.code for note in face.reasons] for face in report.faces] == [[reason]]
 
 
+def test_a_face_under_a_mask_is_judged_or_says_why_not(
+    tmp_path: Path, frame: NDArray[np.uint8], models: Judges
+) -> None:
+    covered = frame.copy()
+    covered[125:190, 105:215] = (170, 200, 220)
+    covered[140:145, 105:215] = covered[160:165, 105:215] = (150, 180, 200)
+    Image.fromarray(covered).save(tmp_path / "mask.png")
+    report = report_of(tmp_path / "mask.png", looking(models, Box(112 / 320, 60 / 256, 208 / 320, 180 / 256)))
+    (face,) = report.faces
+    assert (face.probability is None) == (face.word is Word.CANNOT_JUDGE) == bool(face.reasons)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (1, 3000), (3000, 2)])
 def test_a_photo_of_any_shape_has_an_answer(tmp_path: Path, models: Judges, size: tuple[int, int]) -> None:
     Image.new("L", size, 90).save(tmp_path / "strip.png")

@@ -16,7 +16,7 @@ from tests.service.kinds.verdicts import clip_found, face_verdict, photo_found
 
 from deepguard.forensics import sheet
 from deepguard.forensics.evidence import Shot, check_rows, clock, file_rows, interval, record, share, verdict_rows
-from deepguard.forensics.sentences import NO_PROOF, NOTES, WORDS, told
+from deepguard.forensics.sentences import NO_PROOF, NOTES, WORDS, Pair, told
 from deepguard.forensics.sheet import document
 from deepguard.forensics.verdict import Word
 from deepguard.service.web.words import WORDS as PAGE
@@ -64,6 +64,25 @@ def test_each_face_or_person_has_a_row_with_its_reasons_in_both_languages() -> N
     assert rows[1][3:5] == ("–", "–")
     photo = list(verdict_rows(photo_found(face_verdict()).report))
     assert photo[0][1] == "x 188, y 62\n82 × 108 px"
+
+
+def test_of_a_crowd_those_most_like_a_fake_have_rows_and_the_others_are_counted() -> None:
+    report = clip_found().report
+    crowd = [
+        dataclasses.replace(track, number=2 * at + place)
+        for at in range(sheet.MOST_ROWS)
+        for place, track in enumerate(report.tracks)
+    ]
+    crowded = dataclasses.replace(report, tracks=tuple(crowd))
+    rows = list(verdict_rows(crowded, 5))
+    assert [row[0] for row in rows] == ["0", "2", "4", "6", "8"]
+    assert len(list(verdict_rows(crowded))) == len(crowd)
+    sentences: list[Pair] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheet._Sheet, "said", lambda self, pair: sentences.append(pair))
+        patch.setattr(sheet, "MOST_ROWS", 4)
+        document(crowded, MOMENT, [])
+    assert sentences[0][1] == f"{len(crowd) - 4} more are in the JSON record."
 
 
 def test_figures_are_whole_percents_and_absent_ones_a_dash() -> None:

@@ -133,6 +133,15 @@ def test_heat_maps_are_of_each_judged_persons_loudest_frame(tmp_path: Path, stil
         assert opened.format == "PNG"
 
 
+def test_of_a_crowd_those_most_like_a_fake_get_heat_maps(
+    tmp_path: Path, still: NDArray[np.float32], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deepguard.forensics.clips.MOST_MAPS", 1)
+    found = judged(clip_of(tmp_path, still, [0.8] * 2), FACE, Face(Box(300, 60, 396, 180), 1.0), heat=True)
+    loudest = max(found.tracks, key=lambda track: track.probability or 0)
+    assert list(found.heat) == [loudest.number]
+
+
 def test_more_frames_than_asked_for_are_never_looked_at(tmp_path: Path, still: NDArray[np.float32]) -> None:
     found = judged(clip_of(tmp_path, still, [0.8] * 20), FACE, count=5)
     assert len(found.frames) == 5

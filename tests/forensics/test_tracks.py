@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
+from deepguard.forensics import tracks
 from deepguard.forensics.tracks import Place, Seen, likeness, looks, tracked
 from deepguard.types import Box, Face
 
@@ -134,3 +135,17 @@ def test_a_plain_face_is_like_itself_as_little_as_noise_is():
     faces = [Face(Box(20, 20, 60, 60), 0.9)]
     plain = torch.full((1, 3, 80, 80), 0.4)
     assert abs(float(likeness(looks(plain, faces), looks(plain, faces)))) < 0.01
+
+
+def test_however_many_persons_there_are_a_frame_is_compared_with_all_of_them_at_once(monkeypatch):
+    compared = []
+
+    def counted(one, other):
+        compared.append((len(one), len(other)))
+        return likeness(one, other)
+
+    monkeypatch.setattr(tracks, "likeness", counted)
+    crowd = [[(portrait(30 + 4 * at + place), 50 + 75 * place, 60) for place in range(4)] for at in range(3)]
+    found = tracked([seen(10 * at, people, scene=at) for at, people in enumerate(crowd)])
+    assert compared == [(4, 4), (8, 4)]
+    assert sum(len(each.places) for each in found) == 12

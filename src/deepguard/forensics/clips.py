@@ -31,6 +31,9 @@ LONGEST = 3840
 MOST = 20
 """Faces of a frame that are judged at most, the largest ones."""
 
+MOST_MAPS = 100
+"""Persons who get a heat map at most, those most like a fake: of a crowd nobody looks at more."""
+
 LOUDEST = 3
 """Frames of a person that are named."""
 
@@ -219,9 +222,10 @@ def _heat(
     looked: Sequence[_Look],
     judges: Sequence[Judge],
 ) -> dict[int, bytes]:
-    """Return a heat map of each judged person in the loudest frame, which is read again: crops are not kept."""
+    """Return a heat map of `MOST_MAPS` judged persons in the loudest frame, which is read again: no crops are kept."""
     wanted: dict[Fraction, list[tuple[int, Face]]] = {}
-    for track, verdict in zip(tracks, verdicts, strict=True):
+    both = sorted(zip(tracks, verdicts, strict=True), key=lambda each: -(each[1].probability or 0.0))
+    for track, verdict in both[:MOST_MAPS]:
         for place in track.places:
             look = looked[place.frame]
             if verdict.loudest[:1] == (float(look.seen.time),):

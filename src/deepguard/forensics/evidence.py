@@ -100,10 +100,14 @@ def check_rows(report: Detection, moment: datetime.datetime) -> Iterator[tuple[P
         yield ("틀리는 정도", "How often it errs"), "\n".join(suspected(marks))
 
 
-def verdict_rows(report: Detection) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each face or person: number, where or when, word, probability, interval, what speaks besides."""
+def verdict_rows(report: Detection, most: int | None = None) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each face or person: number, where or when, word, probability, interval, what speaks besides.
+
+    Of more than `most`, where that is given, those most like a fake have rows.
+    """
     verdicts: Sequence[FaceVerdict | TrackVerdict] = report.faces or report.tracks
-    for each in verdicts:
+    loudest = sorted(verdicts, key=lambda each: (each.probability is None, -(each.probability or 0.0)))
+    for each in sorted(loudest[:most], key=lambda each: each.number):
         words = " / ".join(WORDS[each.word])
         reasons = "\n".join("\n".join(told(note)) for note in each.reasons)
         yield str(each.number), _place(each), words, share(each.probability), interval(each.low, each.high), reasons

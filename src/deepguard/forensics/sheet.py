@@ -42,7 +42,8 @@ COLOURS: dict[Word, Colour] = {
 }
 PADDING = (1, 2, 1, 0)
 """Millimetres around what a table's cell says: top, right, bottom, left."""
-MOST_SHOTS = 24
+MOST_SHOTS, MOST_ROWS = 24, 120
+"""Pictures, and rows of faces or persons, at most."""
 SHOT = 40.0
 """Millimetres of a picture's width and height."""
 HEADS: tuple[Pair, ...] = (
@@ -71,10 +72,13 @@ def document(report: Detection, moment: datetime.datetime, shots: Sequence[Shot]
     pdf.facts(file_rows(report.input))
     pdf.section(("판별", "Check"))
     pdf.facts(check_rows(report, moment))
-    rows = list(verdict_rows(report))
+    rows = list(verdict_rows(report, MOST_ROWS))
     if rows:
         pdf.section(("사람별", "Person by person") if report.tracks else ("얼굴별", "Face by face"), room=64)
         pdf.rows(rows)
+        left = len(report.faces or report.tracks) - len(rows)
+        if left:
+            pdf.said((f"나머지 {left:,}명은 JSON 기록에 있어요.", f"{left:,} more are in the JSON record."))
     if shots:
         pdf.section(("가장 많이 말해 주는 장면", "What speaks most"))
         pdf.shots(shots[:MOST_SHOTS])

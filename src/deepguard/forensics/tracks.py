@@ -107,16 +107,39 @@ def tracked(frames: Sequence[Seen]) -> tuple[Track, ...]:
     nobody begins a track. Nobody is twice in one frame.
     """
     persons: list[_Person] = []
+    memory = _Memory(frames)
     for number, seen in enumerate(frames):
-        taken = _given(persons, number, seen)
+        taken = _given(persons, memory.alike(len(persons), seen), number, seen)
         for face in range(len(seen.faces)):
-            person = taken.get(face)
-            if person is None:
-                person = _Person()
-                persons.append(person)
-            person.add(Place(number, face), seen)
+            which = taken.get(face, len(persons))
+            if which == len(persons):
+                persons.append(_Person())
+            persons[which].add(Place(number, face), seen)
+            memory.add(which, seen.looks[face])
     persons.sort(key=lambda person: (person.places[0].frame, person.first.left, person.places[0].face))
     return tuple(Track(number, tuple(person.places)) for number, person in enumerate(persons, 1))
+
+
+class _Memory:
+    """What every face looked like that was seen so far, and whose it was: all persons are compared at once."""
+
+    def __init__(self, frames: Sequence[Seen]) -> None:
+        total = sum(len(seen.faces) for seen in frames)
+        self._looks = torch.empty((total, max((seen.looks.shape[1] for seen in frames), default=0)))
+        self._whose = torch.empty(total, dtype=torch.long)
+        self._count = 0
+
+    def add(self, which: int, looks: Float[Tensor, " d"]) -> None:
+        self._looks[self._count], self._whose[self._count] = looks, which
+        self._count += 1
+
+    def alike(self, persons: int, seen: Seen) -> Float[Tensor, "persons n"]:
+        """Return how alike each face of a frame is to each person as they ever looked."""
+        best = torch.full((persons, len(seen.faces)), -math.inf)
+        if not best.numel():
+            return best
+        each = likeness(self._looks[: self._count], seen.looks)
+        return best.scatter_reduce_(0, self._whose[: self._count, None].expand_as(each), each, "amax")
 
 
 class _Person:
@@ -124,7 +147,6 @@ class _Person:
 
     def __init__(self) -> None:
         self.places: list[Place] = []
-        self._looks: list[Tensor] = []
         self._boxes: list[Box] = []
         self._last: Seen | None = None
 
@@ -134,16 +156,13 @@ class _Person:
 
     def add(self, place: Place, seen: Seen) -> None:
         self.places.append(place)
-        self._looks.append(seen.looks[place.face])
         self._boxes.append(seen.faces[place.face].box)
         self._last = seen
 
-    def doubts(self, number: int, seen: Seen) -> list[float]:
-        """Return how doubtful it is that each face of a frame is this person; infinite where it counts as not."""
-        alike = likeness(torch.stack(self._looks), seen.looks).amax(0).tolist()
+    def doubt(self, like: float, number: int, seen: Seen, box: Box) -> float:
+        """Return how doubtful it is that a face of a frame is this person; infinite where it counts as not."""
         least = _ABSENT if self.places[-1].frame < number - 1 else 0.0
-        ways = [max(least, self._way(seen, face.box)) for face in seen.faces]
-        return [_doubt(like, way) for like, way in zip(alike, ways, strict=True)]
+        return _doubt(like, max(least, self._way(seen, box)))
 
     def _way(self, seen: Seen, box: Box) -> float:
         """Return how far the box is from where the person was, as a share of what is possible; 1 after a cut."""
@@ -162,18 +181,16 @@ def _doubt(like: float, way: float) -> float:
     return 1 - like + way if like >= _NEAR + (_SURE - _NEAR) * way else math.inf
 
 
-def _given(persons: Sequence[_Person], number: int, seen: Seen) -> dict[int, _Person]:
+def _given(persons: Sequence[_Person], alike: Float[Tensor, "persons n"], number: int, seen: Seen) -> dict[int, int]:
     """Return which of the persons each face is, as far as it is one."""
+    likely = [(*pair, float(alike[tuple(pair)])) for pair in torch.nonzero(alike >= _NEAR).tolist()]
     pairs = [
-        (doubt, which, face)
-        for which, person in enumerate(persons)
-        for face, doubt in enumerate(person.doubts(number, seen))
-        if doubt < math.inf
+        (persons[which].doubt(like, number, seen, seen.faces[face].box), which, face) for which, face, like in likely
     ]
-    taken: dict[int, _Person] = {}
+    taken: dict[int, int] = {}
     found = set()
-    for _, which, face in sorted(pairs):
-        if which not in found and face not in taken:
-            taken[face] = persons[which]
+    for doubt, which, face in sorted(pairs):
+        if doubt < math.inf and which not in found and face not in taken:
+            taken[face] = which
             found.add(which)
     return taken
