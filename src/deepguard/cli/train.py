@@ -54,7 +54,8 @@ def classifier(file: Path, out: Path, steps: int | None, device: str | None) -> 
         config = dataclasses.replace(config, steps=steps)
     check_writable(out / "log.csv")
     where = api.device_named(device)
-    detector = landmark_detector(Shelf(Settings.from_environment().models, offline=True), where)
+    # pictures are read on the processor, and this is done once
+    detector = landmark_detector(Shelf(Settings.from_environment().models, offline=True), torch.device("cpu"))
     console = console_for()
     with Display(console, config.name) as display:
         crops = gathered(config.sources, out, detector, config.seed, display)

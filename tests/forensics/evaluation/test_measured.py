@@ -54,6 +54,8 @@ def test_figures_count_both_labels_and_what_the_words_cost() -> None:
     found = figures(scores(Bright(40.0), samples.crops)[MEAN], samples.fake, calibration())
     assert (found.real, found.fake, found.area, found.accuracy) == (12, 12, 1.0, 1.0)
     assert (found.positives, found.missed) == (0.0, 0.0)
+    assert found.found is not None
+    assert found.found > 0.5
     reversed_ = figures(scores(Bright(-40.0), samples.crops)[MEAN], samples.fake, calibration())
     assert reversed_.area == 0
     assert reversed_.positives is not None

@@ -5,17 +5,19 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from tests.forensics.training.faces_of import Middle, fill
 from tests.media.files_of import file_of, scene
 
-from deepguard.errors import InputError, OptionError
+from deepguard.errors import InputError, OptionError, OutputError
 from deepguard.forensics.training.augment import degraded, framed, steady
 from deepguard.forensics.training.batches import Drawing
 from deepguard.forensics.training.config import Config, Source, read_config
 from deepguard.forensics.training.crops import KEPT, Crops, Record, gathered
 from deepguard.forensics.training.overlays import Overlays
+from deepguard.types import Progress
 
 NONE = Overlays(torch.zeros(0, 3, 32, 32))
 
@@ -150,3 +152,66 @@ def test_a_configuration_is_read_with_its_paths_and_its_mistakes_are_named(tmp_p
             read_config(file)
     with pytest.raises(OptionError, match="cannot be read"):
         read_config(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(("name", "left"), [("crops.json", 50), ("crops.npy", 2000), ("crops.npy", 0)])
+def test_crops_that_a_full_disk_cut_short_are_made_again(tmp_path: Path, name: str, left: int) -> None:
+    fill(tmp_path / "real", 12)
+    source = Source("toy", str(tmp_path))
+    whole = np.array(_gathered(tmp_path, source).pixels)
+    file = tmp_path / "run" / name
+    file.write_bytes(file.read_bytes()[:left])
+    again = _gathered(tmp_path, source)
+    assert np.array_equal(again.pixels, whole)
+    assert len(again.records) == 12
+
+
+def test_crops_of_a_run_that_was_stopped_are_never_taken_for_anothers(tmp_path: Path) -> None:
+    fill(tmp_path / "real", 60)
+    source = Source("toy", str(tmp_path))
+    before = np.array(_gathered(tmp_path, source).pixels)
+
+    def stop(progress: Progress) -> None:
+        if progress.done:
+            raise KeyboardInterrupt
+
+    other = dataclasses.replace(source, cropped=0.2)
+    with pytest.raises(KeyboardInterrupt):
+        gathered((other,), tmp_path / "run", Middle(), 0, stop)  # type: ignore[arg-type]
+    assert np.array_equal(_gathered(tmp_path, source).pixels, before)
+
+
+def test_a_disk_without_room_for_the_crops_is_told_before_they_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    fill(tmp_path / "real", 2)
+    monkeypatch.setattr("os.posix_fallocate", full, raising=False)
+    with pytest.raises(OutputError, match="No space left on device"):
+        _gathered(tmp_path, Source("toy", str(tmp_path)))
+    monkeypatch.undo()
+    assert len(_gathered(tmp_path, Source("toy", str(tmp_path))).records) == 2
+
+
+def test_a_list_from_a_spreadsheet_is_trained_on_and_one_in_another_alphabet_told(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    file = tmp_path / "list.csv"
+    source = Source("toy", str(tmp_path), list=str(file))
+    table = "file,label,group\n0-000.png,real,가\n"
+    file.write_text(table, encoding="utf-8-sig")
+    assert [each.group for each in _gathered(tmp_path, source).records] == ["가"]
+    file.write_bytes(table.encode("cp949"))
+    with pytest.raises(OptionError, match="save it as CSV in UTF-8"):
+        _gathered(tmp_path, source, "other")
+
+
+@pytest.mark.parametrize(
+    "line", ['rate = "fast"', "budgets = []", 'climbs = "3"', "seed = -1", "seed = 1.5", 'mixed = "no"', "name = 3"]
+)
+def test_a_setting_of_the_wrong_kind_is_named(tmp_path: Path, line: str) -> None:
+    name = "" if line.startswith("name") else 'name = "mine"\n'
+    (tmp_path / "run.toml").write_text(f'{name}{line}\n[[sources]]\nname = "f"\nfolder = "f"\n')
+    with pytest.raises(OptionError, match=line.split(maxsplit=1)[0]):
+        read_config(tmp_path / "run.toml")

@@ -17,7 +17,7 @@ from deepguard.forensics.training import checkpoint
 from deepguard.forensics.training.batches import Drawing
 from deepguard.forensics.training.config import Config, Source
 from deepguard.forensics.training.crops import Crops, gathered
-from deepguard.forensics.training.loop import _rate, train
+from deepguard.forensics.training.loop import _rate, _Run, train
 from deepguard.forensics.training.overlays import Overlays
 from deepguard.forensics.training.start import begin
 from deepguard.forensics.training.validation import Standing, standing
@@ -117,6 +117,19 @@ def test_a_full_disk_loses_no_earlier_checkpoint(crops: Crops, tmp_path: Path, m
     left = checkpoint.resume(tmp_path)
     assert left is not None
     assert left.step == 4
+
+
+def test_what_is_judged_and_what_is_said_of_it_stay_on_the_processor(crops: Crops, tmp_path: Path) -> None:
+    config = _config()
+    drawing = Drawing(crops, config, "train", CROP.side, Overlays.read(None, CROP.side))
+    run = _Run(config, drawing, drawing, tmp_path, CPU)
+    run.device = torch.device("meta")
+    run.average.to("meta")
+    with pytest.raises(NotImplementedError, match="out of meta"):
+        run._judged(torch.rand(1, 3, CROP.side, CROP.side))
+    run.device = CPU
+    run.average.to_empty(device="cpu")
+    assert run._judged(torch.rand(1, 3, CROP.side, CROP.side)).device == CPU
 
 
 def test_a_run_starts_from_public_weights_of_the_lite_network(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from deepguard.models.roles import Classifier, CropSpec
 from deepguard.types import Images, PerImage, Progress, Watch, ignore
 
 PART = 64
-ATTACK_PART = 32
+ATTACK_PART = 8
 MEAN = "mean"
 """The mean of all copies' logits: what the verdict rests on."""
 CONDITIONS: Mapping[str, Callable[[Images], Images]] = {
@@ -41,7 +41,8 @@ class Figures:
     """One row: faces counted, and the figures of `deepguard.forensics.metrics`, each in [0, 1].
 
     `area`, `precision` and `false_alarms` are None where only one label is there; `positives` is the share of real
-    faces that are called likely fake, None without real ones; `missed` the share of fakes that are called likely real.
+    faces that are called likely fake, None without real ones; `found` that of the fakes, and `missed` the share of the
+    fakes that are called likely real, None without fakes.
     """
 
     real: int
@@ -52,6 +53,7 @@ class Figures:
     accuracy: float | None
     calibration_error: float
     positives: float | None
+    found: float | None
     missed: float | None
 
 
@@ -129,6 +131,7 @@ def figures(logits: PerImage, fake: Tensor, calibration: Calibration) -> Figures
         accuracy(real, fakes, 0.5) if both else None,
         calibration_error(probability, fake),
         float((real >= threshold.fake_from).double().mean()) if len(real) else None,
+        float((fakes >= threshold.fake_from).double().mean()) if len(fakes) else None,
         float((fakes <= threshold.real_to).double().mean()) if len(fakes) else None,
     )
 

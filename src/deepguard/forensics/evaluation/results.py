@@ -11,7 +11,19 @@ from deepguard.forensics.calibration import Calibration
 from deepguard.forensics.evaluation.measured import Figures, Robustness
 
 SCHEMA = "deepguard/classifier-evaluation/1"
-COLUMNS = ("", "real", "fake", "AUC", "AP", "FPR at TPR 95 %", "accuracy", "ECE", "called fake", "called real")
+COLUMNS = (
+    "",
+    "real",
+    "fake",
+    "AUC",
+    "AP",
+    "FPR at TPR 95 %",
+    "accuracy",
+    "ECE",
+    "real called fake",
+    "fake called fake",
+    "fake called real",
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ def _row(name: str, each: Figures) -> str:
         str(each.fake),
         *map(_share, (each.area, each.precision, each.false_alarms, each.accuracy, each.calibration_error)),
         _share(each.positives),
+        _share(each.found),
         _share(each.missed),
     )
     return f"| {name} | {' | '.join(shown)} |"

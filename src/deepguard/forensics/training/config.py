@@ -109,6 +109,9 @@ def read_config(path: Path) -> Config:
         raise OptionError(f"{path}: sources are written as tables, each headed [[sources]]")
     made = tuple(_made(Source, each, f"{path}: sources") for each in sources)
     config: Config = _made(Config, {**body, "sources": made}, str(path))
+    _check_kinds(config, str(path))
+    for each in config.sources:
+        _check_kinds(each, str(path))
     _check(config, path)
     return _absolute(config, path.parent)
 
@@ -136,6 +139,24 @@ def _check(config: Config, path: Path) -> None:
     _check_words_and_counts(config, path)
 
 
+def _check_kinds(values: Source | Config, where: str) -> None:
+    """Raise OptionError where a setting is a word instead of a number, or the other way round."""
+    for field in dataclasses.fields(values):
+        value = getattr(values, field.name)
+        kind = str(field.type)
+        if kind.startswith("tuple[") and "Source" not in kind:
+            sound = bool(value) and isinstance(value, tuple) and all(_fits(each, "float") for each in value)
+        else:
+            sound = _fits(value, kind)
+        if not sound:
+            raise OptionError(f"{where}: {field.name} cannot be {value!r}")
+
+
+def _fits(value: object, kind: str) -> bool:
+    known: Mapping[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "str": (str,), "bool": (bool,)}
+    return kind not in known or (isinstance(value, known[kind]) and (kind == "bool" or not isinstance(value, bool)))
+
+
 def _check_words_and_counts(config: Config, path: Path) -> None:
     for name, known in (("schedule", get_args(Schedule)), ("optimiser", get_args(Optimiser))):
         if getattr(config, name) not in known:
@@ -144,6 +165,8 @@ def _check_words_and_counts(config: Config, path: Path) -> None:
         value = getattr(config, name)
         if not isinstance(value, int) or value < 1:
             raise OptionError(f"{path}: {name} is a whole number from 1 on, not {value}")
+    if config.seed < 0:
+        raise OptionError(f"{path}: seed is a whole number from 0 on, not {config.seed}")
     if config.batch % 2:
         raise OptionError(f"{path}: batch is even, as half of it is real; not {config.batch}")
 

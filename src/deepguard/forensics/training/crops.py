@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch import Tensor
 
 from deepguard.errors import InputError, OptionError, OutputError
 from deepguard.forensics.training.config import Source
+from deepguard.media.files import write
 from deepguard.media.picture import to_pixels
 from deepguard.media.read import decode
 from deepguard.models.crop import cut
@@ -78,14 +80,16 @@ def gathered(
     """
     wanted = {"sources": [asdict(each) for each in sources], "seed": seed, "crop": asdict(KEPT)}
     index, store = folder / "crops.json", folder / "crops.npy"
-    if index.is_file() and store.is_file():
-        body = json.loads(index.read_text(encoding="utf-8"))
-        if body["wanted"] == wanted:
-            return Crops(np.load(store, mmap_mode="r"), tuple(_record(each) for each in body["records"]))
+    kept = _kept(index, store, wanted)
+    if kept is not None:
+        return kept
     listed = [each for source in sources for each in _listed(source, seed)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # what is half made has no index, so that nobody takes it for another run's
+        index.unlink(missing_ok=True)
         pixels = open_memmap(store, "w+", np.uint8, (len(listed), KEPT.side, KEPT.side, 3))
+        _reserve(store)
         records: list[Record] = []
         for done, (source, record) in enumerate(listed):
             if done % 50 == 0:
@@ -95,10 +99,29 @@ def gathered(
                 pixels[len(records)], each = seen
                 records.append(each)
         pixels.flush()
-        index.write_text(json.dumps({"wanted": wanted, "records": [asdict(each) for each in records]}), "utf-8")
+        write(index, json.dumps({"wanted": wanted, "records": [asdict(each) for each in records]}).encode())
     except OSError as error:
         raise OutputError(f"the crops cannot be kept in {folder} ({error.strerror}); free space there") from error
     return Crops(pixels, tuple(records))
+
+
+def _kept(index: Path, store: Path, wanted: dict[str, object]) -> Crops | None:
+    """Return the crops that an earlier run left; None where there are none, or others, or damaged ones."""
+    try:
+        body = json.loads(index.read_text(encoding="utf-8"))
+        if body["wanted"] != wanted:
+            return None
+        crops = Crops(np.load(store, mmap_mode="r"), tuple(_record(each) for each in body["records"]))
+        return crops if len(crops.records) <= len(crops.pixels) else None
+    except (OSError, EOFError, ValueError, LookupError, TypeError):
+        return None
+
+
+def _reserve(store: Path) -> None:
+    """Take the file's room now: a full disk would otherwise kill the process while it writes into memory."""
+    if hasattr(os, "posix_fallocate"):
+        with store.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, store.stat().st_size)
 
 
 def _record(body: dict[str, object]) -> Record:
@@ -122,11 +145,14 @@ def _listed(source: Source, seed: int) -> list[tuple[Source, Record]]:
 
 def _of_list(source: Source) -> Iterator[Record]:
     try:
-        with Path(source.list).open(encoding="utf-8", newline="") as stream:
+        # with the mark that spreadsheets put before it, or without
+        with Path(source.list).open(encoding="utf-8-sig", newline="") as stream:
             for number, row in enumerate(csv.DictReader(stream), start=2):
                 yield _of_row(row, source, number)
     except OSError as error:
         raise OptionError(f"{source.list} cannot be read ({error.strerror})") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise OptionError(f"{source.list} cannot be read as a table; save it as CSV in UTF-8") from error
 
 
 def _of_row(row: dict[str, str], source: Source, number: int) -> Record:

@@ -88,7 +88,7 @@ class _Run:
                 watch(Progress("validating", self.step, self.config.steps))
                 figures = self._validate(loss / self.config.every, time.monotonic() - began)
                 loss, began = 0.0, time.monotonic()
-        figures = figures or standing(self.average, self.checking, self.config.seed)
+        figures = figures or standing(self._judged, self.checking, self.config.seed)
         return Trained(self.folder / checkpoint.BEST, figures, self.best)
 
     def _stale(self) -> bool:
@@ -157,7 +157,7 @@ class _Run:
                 value.copy_(mine[name])
 
     def _validate(self, loss: float, seconds: float) -> Standing:
-        figures = standing(self.average, self.checking, self.config.seed)
+        figures = standing(self._judged, self.checking, self.config.seed)
         if self.config.adversarial and 0 <= self.step - self.config.every <= self.config.calm < self.step:
             # attacks cost clean accuracy: what was best before them is not what is wanted now
             self.best = -math.inf
@@ -173,6 +173,11 @@ class _Run:
         )
         checkpoint.save(self.folder, self._left())
         return figures
+
+    def _judged(self, crops: Images) -> PerImage:
+        """Return what the kept weights say of crops on the processor."""
+        logits: PerImage = self.average(crops.to(self.device, memory_format=torch.channels_last))
+        return logits.to(crops.device)
 
     def _left(self) -> checkpoint.Progressed:
         return checkpoint.Progressed(

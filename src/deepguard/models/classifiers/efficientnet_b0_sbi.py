@@ -24,8 +24,8 @@ CROP = CropSpec(side=112, margin=0.15)
 
 TRAINED = Weights(
     file="efficientnet-b0-sbi.safetensors",
-    size=0,
-    sha256="",
+    size=8_136_674,
+    sha256="c403b65feaa72a256542fd8d4b8e2d557bb151eaef7bb197044a6e55a525a285",
     licence="Apache-2.0; trained on research data, see the model card",
     origin="EfficientNet-b0 with one logit, trained by this project",
     package="deepguard:deepguard/models/classifiers/efficientnet-b0-sbi.safetensors",
