@@ -20,7 +20,7 @@ export default {
     title(say('tab.statistics'));
     const asked = query.get('days') ?? '';
     const wanted = { days: DAYS.includes(asked) ? asked : '30', kind: query.get('kind') ?? 'protect' };
-    const kinds = h('div');
+    const kinds = h('div.statistics-kinds');
     const body = h('div.statistics-body');
     const line = h('div.statistics-health');
     const change = (/** @type {Partial<typeof wanted>} */ next) => {
