@@ -14,7 +14,7 @@ from deepguard.types import PerImage
 
 FEWEST = 50
 """Faces of each label from which figures can be fitted."""
-POSITIVES, MISSED = 0.03, 0.1
+POSITIVES, MISSED = 0.01, 0.1
 """Shares of the real faces that may be called likely fake, and of the fakes that may be called likely real."""
 SPREAD = 0.99
 """Share of untouched faces whose copies differ by less than what counts as tampered with."""

@@ -30,7 +30,7 @@ export default {
       if (options.wrong()) return;
       const told = more.length ? say('detect.single') : '';
       const fault = faultOf(file, known);
-      if (fault) return fill(place, zone(begin, limits, sentence({ code: fault })));
+      if (fault) return fill(place, zone(begin, limits, wordsOf({ code: fault })));
       send(place, file, { signal, go, options: options.values(), told, back: (text) => fill(place, zone(begin, limits, text)) });
     };
     fill(place, zone(begin, limits, ''));
@@ -158,8 +158,9 @@ async function send(place, file, { signal, go, options, told, back }) {
   }
 }
 
-/** @param {Problem} problem */
+/** @param {Problem | {code: string}} problem */
 function wordsOf(problem) {
+  if (problem.code === 'unreadable_image') return say('detect.unreadable');
   // there is no such kind where no worker has the classifier's weights
   return problem.code === 'option' ? say('detect.unavailable') : sentence(problem);
 }
