@@ -86,7 +86,7 @@ def test_what_is_neither_photo_nor_clip_is_told(stage: Stage, windows: Windows, 
     letter = tmp_path / "letter.txt"
     letter.write_text("a letter")
     page.locator("input[type=file]").first.set_input_files(letter)
-    expect(page.get_by_role("alert")).to_have_text(EN("error.unreadable_image"))
+    expect(page.get_by_role("alert")).to_have_text(EN("detect.unreadable"))
 
 
 def test_a_face_leads_to_what_is_said_of_it_and_to_its_heat_map(stage: Stage, windows: Windows) -> None:

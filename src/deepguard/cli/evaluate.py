@@ -40,7 +40,7 @@ from deepguard.forensics.evaluation.samples import Samples, listed, read
 from deepguard.forensics.purify import COPIES, PLAIN
 from deepguard.forensics.verdict import Threshold
 from deepguard.media.files import check_writable, write
-from deepguard.media.read import decode
+from deepguard.media.read import read_picture
 from deepguard.models.classifiers.efficientnet_b0_sbi import CROP, judging, network_of
 from deepguard.models.crop import cut
 from deepguard.models.roles import Classifier, CropSpec, FaceDetector, classifiers
@@ -50,8 +50,6 @@ from deepguard.weights.shelf import Shelf
 
 UNREAD = Threshold(0.5, 0.499, 0.0, 0.0, "nothing: logits are read as they are")
 CPU = torch.device("cpu")
-PIXELS = 100_000_000
-"""Most pixels of a photo that is protected to see what that does."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -224,7 +222,7 @@ def _protected(measuring: _Measuring, shelf: Shelf, detector: FaceDetector) -> F
     for each in measuring.samples.samples:
         if each.fake or len(crops) == measuring.wish.protect:
             continue
-        picture = decode(each.file.read_bytes(), name=each.file.name, limit=PIXELS)
+        picture = read_picture(each.file)
         (seen,) = detector.detect(picture.images)
         try:
             after = api.protect(picture, models, name=each.file.name, watch=measuring.watch).after

@@ -11,15 +11,13 @@ from pathlib import Path
 import torch
 
 from deepguard.errors import InputError, OptionError
-from deepguard.media.read import decode
+from deepguard.media.read import read_picture
 from deepguard.models.crop import cut
 from deepguard.models.roles import CropSpec, FaceDetector
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
 LIST = "list.csv"
 KNOWN = ("file", "label", "clip", "cropped")
-PIXELS = 100_000_000
-"""Most pixels of a picture that is measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +106,7 @@ def read(
 
 def _face(file: Path, spec: CropSpec, detector: FaceDetector, cropped: float | None) -> Images | None:
     try:
-        images = decode(file.read_bytes(), name=file.name, limit=PIXELS).images
+        images = read_picture(file).images
     except (OSError, InputError):
         return None
     if cropped is not None:

@@ -19,7 +19,7 @@ from deepguard.errors import InputError, OptionError, OutputError
 from deepguard.forensics.training.config import Source
 from deepguard.media.files import write
 from deepguard.media.picture import to_pixels
-from deepguard.media.read import decode
+from deepguard.media.read import read_picture
 from deepguard.models.crop import cut
 from deepguard.models.roles import CropSpec, FaceDetector
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
@@ -31,8 +31,6 @@ SHARES = (0.8, 0.9)
 """Of the groups, in the order of their names' hashes: up to the first for training, to the second for validation."""
 SMALL, LOOK = 256, 128
 """Longer side up to which a picture is one face, and that to which it is resized to find its landmarks; pixels."""
-PIXELS = 50_000_000
-"""Most pixels of a picture that is trained on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +184,7 @@ def _split(group: str) -> str:
 def _crop(file: Path, record: Record, source: Source, detector: FaceDetector) -> tuple[np.ndarray, Record] | None:
     """Return the crop and its record, None where the file shows no face or cannot be read."""
     try:
-        images = decode(file.read_bytes(), name=file.name, limit=PIXELS).images
+        images = read_picture(file).images
     except (OSError, InputError):
         return None
     # landmarks are for blending, which only real faces are

@@ -202,7 +202,7 @@ class _Run:
 
 
 @contextlib.contextmanager
-def _frozen(network: EfficientNetB0):  # type: ignore[no-untyped-def]
+def _frozen(network: EfficientNetB0) -> Iterator[None]:
     """Leave the weights out of the gradient for a while, which saves a third of the work."""
     network.requires_grad_(False)
     try:

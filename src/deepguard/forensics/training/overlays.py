@@ -15,12 +15,9 @@ from torch.nn import functional
 
 from deepguard.errors import InputError
 from deepguard.forensics.training.batchwise import drawn
-from deepguard.media.read import decode
+from deepguard.media.files import MARK
+from deepguard.media.read import read_picture
 from deepguard.types import Images, Rng
-
-PIXELS = 50_000_000
-MARK = ".protected"
-"""What the name of a protected file has before its suffix."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +61,6 @@ def _change(protected: Path) -> Images | None:
     original = protected.with_name(stem + protected.suffix)
     if not original.is_file():
         return None
-    before = decode(original.read_bytes(), name=original.name, limit=PIXELS).images
-    after = decode(protected.read_bytes(), name=protected.name, limit=PIXELS).images
+    before = read_picture(original).images
+    after = read_picture(protected).images
     return after - before if before.shape == after.shape else None

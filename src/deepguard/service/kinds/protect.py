@@ -17,7 +17,7 @@ from deepguard.defences.roles import defaults_of, defences, options_of
 from deepguard.filters.photo import RANGES, Filters
 from deepguard.media.comparison import comparison
 from deepguard.media.encode import encode
-from deepguard.media.files import protected_name
+from deepguard.media.files import MARK, protected_name
 from deepguard.media.heatmap import heatmap
 from deepguard.media.picture import Picture
 from deepguard.media.read import decode
@@ -293,7 +293,7 @@ def _described(name: str, chosen: Preset, shelf: Shelf) -> dict[str, Any]:
 def _made(name: str, picture: Picture, result: api.Protected, log: bytes) -> Iterator[Made]:
     """Yield the results one by one, as some take their time; `name` is the protected file's."""
     path, container = PurePosixPath(name), picture.coding.container
-    stem, plain = path.stem, path.stem.removesuffix(".protected")
+    stem, plain = path.stem, path.stem.removesuffix(MARK)
     kind, jpeg = MEDIA_TYPES[container], MEDIA_TYPES["JPEG"]
     boxes = [result.report.faces[index - 1].box for index in result.report.chosen]
     yield Made("picture", name, kind, result.data)
