@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import tempfile
 from pathlib import Path
@@ -22,6 +23,13 @@ def checked_photo() -> Done:
     note = Note("not_judged", "faces that could not be judged, which says nothing about them: 1", 1)
     faces = (face_verdict(1), face_verdict(2, Word.CANNOT_JUDGE, AWAY, SMALL))
     return worked(sample_file(), photo_found(*faces, notes=(note,)))
+
+
+@functools.cache
+def checked_by_the_uncalibrated() -> Done:
+    """A photo of which only models spoke whose figures are no probabilities."""
+    found = photo_found(face_verdict(1, Word.UNCERTAIN))
+    return worked(sample_file(), dataclasses.replace(found, report=dataclasses.replace(found.report, threshold=None)))
 
 
 @functools.cache

@@ -42,6 +42,30 @@ def test_the_archive_is_searched_and_narrowed_and_a_reload_keeps_both(
     expect(page.get_by_role("article")).to_have_count(4)
 
 
+@pytest.mark.parametrize(("language", "width"), BOTH)
+def test_the_archive_is_narrowed_by_kind_and_a_reload_keeps_it(
+    stage: Stage, windows: Windows, language: str, width: int
+) -> None:
+    guest, say = stage.guest(), Words(language)
+    several(stage, guest)
+    stage.job(guest, kind="detect", options={}, name="interview.mp4")
+    page = opened(windows.open(stage.address, guest, language=language, width=width), "/archive")
+    expect(page.get_by_role("article")).to_have_count(5)
+    kinds = page.get_by_role("group", name=say("archive.kind"))
+    kinds.get_by_role("radio", name=say("tab.detect")).check(force=True)
+    expect(page.get_by_role("article")).to_have_count(1)
+    assert cards(page) == ["interview.mp4"]
+    page.reload()
+    expect(kinds.get_by_role("radio", name=say("tab.detect"))).to_be_checked()
+    expect(page.get_by_role("article")).to_have_count(1)
+    kinds.get_by_role("radio", name=say("tab.protect")).check(force=True)
+    expect(page.get_by_role("article")).to_have_count(4)
+    page.get_by_role("radio", name=say("archive.is.expired")).check(force=True)
+    page.get_by_role("button", name=say("archive.clear")).click()
+    expect(page.get_by_role("article")).to_have_count(5)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_cards_live_and_are_cancelled_from_the_archive(stage: Stage, windows: Windows) -> None:
     guest = stage.guest()
     done, running, waiting, _ = several(stage, guest)

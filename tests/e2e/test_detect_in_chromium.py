@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.e2e.checked import checked_clip, checked_in_vain, checked_photo
+from tests.e2e.checked import checked_by_the_uncalibrated, checked_clip, checked_in_vain, checked_photo
 from tests.e2e.choosing import BOTH, EN, bring, file
 from tests.e2e.chromium import Windows, opened, violations
 from tests.e2e.stage import Guest, Stage
@@ -51,6 +51,12 @@ def test_a_photo_is_dropped_and_the_verdict_is_told(stage: Stage, windows: Windo
     assert say("detect.probability", share="90%") in text
     assert say("detect.rate", of=100, count=3) in text
     assert say("detect.honest") in text
+
+
+def test_a_figure_that_was_never_calibrated_is_called_no_probability(stage: Stage, windows: Windows) -> None:
+    text = result(stage, windows, checked_by_the_uncalibrated()).locator("main").inner_text()
+    assert "Probability of fake" not in text
+    assert "which is no probability" in text
 
 
 def test_a_clip_is_sent_with_the_frames_that_were_asked_for(stage: Stage, windows: Windows) -> None:

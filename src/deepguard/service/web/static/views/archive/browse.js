@@ -7,7 +7,7 @@ import { fault, keep } from '../../core/route.js';
 import { say } from '../../core/words.js';
 import { segments } from '../../parts/segments.js';
 import { Grid, lost } from './grid.js';
-import { FILTERS, Pages } from './pages.js';
+import { FILTERS, KINDS, Pages } from './pages.js';
 import { refusals, removed } from './removal.js';
 
 const PAGE = 24;
@@ -41,7 +41,12 @@ export class Browse {
   constructor(visit) {
     this.#visit = visit;
     const filter = visit.query.get('state') ?? '';
-    this.#wanted = { search: visit.query.get('search') ?? '', filter: filter in FILTERS ? filter : 'all' };
+    const kind = visit.query.get('kind') ?? '';
+    this.#wanted = {
+      search: visit.query.get('search') ?? '',
+      filter: filter in FILTERS ? filter : 'all',
+      kind: KINDS.includes(kind) ? kind : '',
+    };
     visit.signal.addEventListener('abort', () => (this.#leaving.abort(), this.#sight.disconnect()), { once: true });
     [this.#grid, this.#pages] = this.#begin();
   }
@@ -60,7 +65,7 @@ export class Browse {
     this.#all.onclick = () => this.#grid.chooseAll(true);
     const head = h('div', null, this.#heading, h('p.quiet', null, say('archive.lead')));
     const count = h('div.spread.archive-count', null, this.#count, this.#all);
-    const tools = h('div.archive-tools', { role: 'search' }, this.#field(), this.#choice());
+    const tools = h('div.archive-tools', { role: 'search' }, this.#field(), this.#kinds(), this.#choice());
     fill(root, head, tools, this.#down, this.#notices, count, this.#list, this.#end, this.#bar);
     this.#changed();
     await this.#load(Math.max(PAGE, history.state?.loaded ?? 0));
@@ -69,6 +74,13 @@ export class Browse {
   #field() {
     const name = h('span.unseen', null, say('archive.search'));
     return h('label.archive-search', null, name, icon('search'), this.#search);
+  }
+
+  #kinds() {
+    if (KINDS.length < 2) return null;
+    /** @type {Array<[string, string]>} */
+    const choices = [['', say('archive.kind.all')], ...KINDS.map((each) => [each, say(`tab.${each}`)])];
+    return segments(say('archive.kind'), choices, this.#wanted.kind, (kind) => this.#want({ kind }));
   }
 
   #choice() {
@@ -92,12 +104,12 @@ export class Browse {
     return [grid, new Pages(this.#wanted, signal)];
   }
 
-  /** @param {{search?: string, filter?: string}} change */
+  /** @param {{search?: string, filter?: string, kind?: string}} change */
   async #want(change) {
     this.#wanted = { ...this.#wanted, ...change };
-    const { search, filter } = this.#wanted;
+    const { search, filter, kind } = this.#wanted;
     history.replaceState({ ...history.state, loaded: 0 }, '');
-    keep(new URLSearchParams({ ...(search && { search }), ...(filter !== 'all' && { state: filter }) }));
+    keep(new URLSearchParams({ ...(search && { search }), ...(filter !== 'all' && { state: filter }), ...(kind && { kind }) }));
     fill(this.#notices);
     this.#loads = false;
     [this.#grid, this.#pages] = this.#begin();
@@ -158,8 +170,8 @@ export class Browse {
   }
 
   #empty() {
-    const { search, filter } = this.#wanted;
-    const all = !search && filter === 'all';
+    const { search, filter, kind } = this.#wanted;
+    const all = !search && filter === 'all' && !kind;
     const clear = () => this.#visit.go('/archive', { replace: true });
     const act = all
       ? h('a.button.primary', { href: address('/') }, say('archive.start'))

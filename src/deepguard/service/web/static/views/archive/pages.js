@@ -14,6 +14,9 @@ export const FILTERS = {
   expired: ['expired'],
 };
 
+/** Looking for faces is a part of protecting them, and nothing to come back to. */
+export const KINDS = Object.keys(boot.kinds).filter((each) => each !== 'find');
+
 export class Pages {
   /** Whether there are more. */
   more = true;
@@ -21,15 +24,14 @@ export class Pages {
   #signal;
 
   /**
-   * @param {{search: string, filter: string}} wanted
+   * @param {{search: string, filter: string, kind: string}} wanted `kind` is one of them, or empty for all
    * @param {AbortSignal} signal
    */
   constructor(wanted, signal) {
     this.#signal = signal;
     this.#query = new URLSearchParams(wanted.search ? { search: wanted.search } : {});
     for (const state of FILTERS[wanted.filter]) this.#query.append('state', state);
-    // looking for faces is a part of protecting them, and nothing to come back to
-    for (const kind of Object.keys(boot.kinds)) if (kind !== 'find') this.#query.append('kind', kind);
+    for (const kind of wanted.kind ? [wanted.kind] : KINDS) this.#query.append('kind', kind);
   }
 
   /**

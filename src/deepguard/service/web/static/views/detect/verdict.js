@@ -44,14 +44,14 @@ export function notes(report) {
 }
 
 /**
- * Return the probability in words and on a scale.
+ * Return the probability in words and on a scale; a figure of models that were never calibrated is called a score.
  * @param {{probability: number | null, low: number | null, high: number | null, word: import('./report.js').Word,
  *   threshold: import('./report.js').Threshold | null}} given
  * @param {boolean} [whole] whether the marks on the scale are told as well
  */
 export function figure({ probability, low, high, word, threshold }, whole = false) {
   const share = probability ?? 0;
-  const spoken = [h('strong', null, say('detect.probability', { share: chance(share) }))];
+  const spoken = [h('strong', null, say(threshold ? 'detect.probability' : 'detect.score', { share: chance(share) }))];
   const wide = low !== null && high !== null && chance(low) !== chance(high);
   const range = wide ? say('detect.interval', { low: chance(low), high: chance(high) }) : '';
   const marks = whole && threshold
