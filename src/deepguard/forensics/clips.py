@@ -13,6 +13,7 @@ from deepguard.forensics.finding import largest
 from deepguard.forensics.judge import Crops, crops_of, heat_maps, logits_of
 from deepguard.forensics.judgeable import doubts
 from deepguard.forensics.loading import BATCH, Judge
+from deepguard.forensics.metrics import trimmed
 from deepguard.forensics.notes import on_limit
 from deepguard.forensics.purify import COPIES
 from deepguard.forensics.sampling import sample_times
@@ -40,9 +41,6 @@ LOUDEST = 3
 LASTING = 2
 """Frames in which a person must have been judged to speak for the whole clip, where anybody was: a single look is
 more often a wrong one, and of many persons the most suspicious decides."""
-
-TRIMMED = 0.1
-"""Share of a person's frames, at each end of their logits, that do not count: a blink, a hand, a bad crop."""
 
 
 @dataclass(frozen=True)
@@ -180,15 +178,9 @@ def _verdict(track: Track, looked: Sequence[_Look], judges: Sequence[Judge]) -> 
 def _mean(frames: Sequence[Said]) -> Said:
     """Return the trimmed means over the frames, of each judge and copy by itself."""
     return {
-        judge: {copy: _trimmed([frame[judge][copy] for frame in frames]) for copy in copies}
+        judge: {copy: trimmed([frame[judge][copy] for frame in frames]) for copy in copies}
         for judge, copies in frames[0].items()
     }
-
-
-def _trimmed(values: Sequence[float]) -> float:
-    off = int(len(values) * TRIMMED)
-    kept = sorted(values)[off : len(values) - off]
-    return sum(kept) / len(kept)
 
 
 def _loudest(sightings: Sequence[Sighting], word: Word) -> tuple[float, ...]:

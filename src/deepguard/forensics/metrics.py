@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+TRIMMED = 0.1
+"""Share of a person's frames, at each end of their logits, that do not count: a blink, a hand, a bad crop."""
+
+
+def trimmed(values: Sequence[float]) -> float:
+    """Return the mean of a clip's frames without the highest and lowest tenth; of one or more."""
+    off = int(len(values) * TRIMMED)
+    kept = sorted(values)[off : len(values) - off]
+    return sum(kept) / len(kept)
 
 
 def area(real: Tensor, fake: Tensor) -> float:

@@ -25,6 +25,7 @@ from deepguard.forensics.evaluation.measured import (
     under_attack,
 )
 from deepguard.forensics.evaluation.samples import Sample, Samples, listed, read
+from deepguard.forensics.verdict import Word
 from deepguard.models.roles import CropSpec
 
 
@@ -81,6 +82,14 @@ def test_frames_of_a_clip_are_judged_together_and_groups_apart() -> None:
         by_group(logits, samples, calibration(), "age")
 
 
+def test_one_loud_frame_does_not_speak_for_its_clip() -> None:
+    frames = tuple(Sample(Path(f"{place}.png"), place >= 10, f"clip {place // 10}", {}) for place in range(20))
+    logits = torch.tensor([-1.0] * 9 + [90.0] + [1.0] * 10)
+    clips = of_clips(logits, Samples(torch.zeros(20, 3, 8, 8), frames, ()), calibration())
+    assert clips is not None
+    assert clips.accuracy == 1
+
+
 def test_every_condition_leaves_the_shape_and_changes_a_detailed_crop() -> None:
     crops = torch.rand((2, 3, 32, 32), generator=torch.Generator().manual_seed(0))
     for name, change in CONDITIONS.items():
@@ -97,6 +106,9 @@ def test_an_attack_as_large_as_the_margin_takes_the_accuracy(aim: str) -> None:
     assert small.faces == large.faces == 8
     assert small.clean[MEAN] == small.attacked[MEAN] == 1.0
     assert large.attacked["plain"] < 0.2
+    assert sum(small.words.values()) == sum(large.words.values()) == pytest.approx(1)
+    assert large.words[Word.LIKELY_FAKE] < small.words[Word.LIKELY_FAKE] == 1
+    assert large.accused > small.accused == 0
 
 
 def test_a_calibration_makes_probabilities_that_come_true() -> None:

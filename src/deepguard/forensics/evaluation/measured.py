@@ -12,8 +12,11 @@ from deepguard.errors import InputError
 from deepguard.forensics.attackers import attacked
 from deepguard.forensics.calibration import Calibration
 from deepguard.forensics.evaluation.samples import Sample, Samples
-from deepguard.forensics.metrics import accuracy, area, calibration_error, false_alarms, precision
+from deepguard.forensics.loading import Judge
+from deepguard.forensics.metrics import accuracy, area, calibration_error, false_alarms, precision, trimmed
 from deepguard.forensics.purify import COPIES, PLAIN, copies, soft_copies
+from deepguard.forensics.verdict import Word
+from deepguard.forensics.weighing import weighed
 from deepguard.media.codec import recompress, resample
 from deepguard.models.roles import Classifier, CropSpec
 from deepguard.types import Images, PerImage, Progress, Watch, ignore
@@ -32,6 +35,7 @@ CONDITIONS: Mapping[str, Callable[[Images], Images]] = {
 }
 """What may have happened to a face before it is judged, done to its crop."""
 STEPS = 20
+_SAID = (Word.LIKELY_REAL, Word.UNCERTAIN, Word.LIKELY_FAKE)
 FEWEST = 5
 """Faces of each label from which a group gets a row of its own."""
 
@@ -79,12 +83,22 @@ class Attack:
 
 @dataclass(frozen=True, slots=True)
 class Robustness:
-    """Balanced accuracy of each reading of so many `faces`, untouched and attacked."""
+    """What an attack does.
+
+    Attributes:
+        faces: so many were attacked, half of them fakes.
+        clean, attacked: balanced accuracy of each reading, untouched and attacked.
+        words: shares of the attacked fakes that get each word, of the whole judgement, which also heeds how far the
+            copies differ.
+        accused: share of the attacked real faces that are called likely fake.
+    """
 
     attack: Attack
     faces: int
     clean: Mapping[str, float]
     attacked: Mapping[str, float]
+    words: Mapping[Word, float]
+    accused: float
 
 
 @dataclass(frozen=True)
@@ -137,13 +151,13 @@ def figures(logits: PerImage, fake: Tensor, calibration: Calibration) -> Figures
 
 
 def of_clips(logits: PerImage, samples: Samples, calibration: Calibration) -> Figures | None:
-    """Return the figures of whole clips, each the mean of its frames; None where no clip has two frames."""
+    """Return the figures of whole clips, each its frames' trimmed mean; None where no clip has two frames."""
     clips: dict[tuple[bool, str], list[int]] = {}
     for place, each in enumerate(samples.samples):
         clips.setdefault((each.fake, each.clip), []).append(place)
     if len(clips) == len(samples.samples):
         return None
-    means = torch.stack([logits[places].mean() for places in clips.values()])
+    means = torch.tensor([trimmed(logits[places].tolist()) for places in clips.values()])
     return figures(means, torch.tensor([float(fake) for fake, _ in clips]), calibration)
 
 
@@ -180,12 +194,25 @@ def under_attack(
             attacked(target, crops[part], fake[part], epsilon=attack.epsilon / 255, steps=attack.steps, rng=rng)
         )
     before, after = scores(classifier, crops), scores(classifier, torch.cat(changed))
+    words = _words(classifier, calibration, after)
+    said = [word for word, label in zip(words, fake.tolist(), strict=True) if label]
+    accused = [word is Word.LIKELY_FAKE for word, label in zip(words, fake.tolist(), strict=True) if not label]
     return Robustness(
         attack,
         len(crops),
         {name: _accuracy(values, fake, calibration) for name, values in before.items()},
         {name: _accuracy(values, fake, calibration) for name, values in after.items()},
+        {word: said.count(word) / len(said) for word in _SAID},
+        sum(accused) / len(accused),
     )
+
+
+def _words(classifier: Classifier, calibration: Calibration, logits: Mapping[str, PerImage]) -> list[Word]:
+    judge = Judge(calibration.classifier, classifier, classifier.fakeness, torch.device("cpu"), calibration)
+    each = {name: logits[name].tolist() for name in COPIES}
+    count = len(logits[MEAN])
+    said = ({judge.name: {name: values[place] for name, values in each.items()}} for place in range(count))
+    return [weighed(face, (judge,)).word for face in said]
 
 
 def _through_copies(classifier: Classifier) -> Callable[[Images], PerImage]:

@@ -112,10 +112,18 @@ def _attacks(robustness: Sequence[Robustness]) -> list[str]:
     head = [f"| attack | reading of | {' | '.join(names)} |", f"|---|---|{'--:|' * len(names)}"]
     lines = ["", "## Accuracy under attack", "", *head]
     for each in robustness:
-        attack = f"PGD on {each.attack.aim}, {each.attack.epsilon:g}/255, {each.attack.steps} steps"
+        attack = _named(each)
         lines.append(f"| {attack} | {each.faces} untouched faces | {_shares(each.clean.values())} |")
         lines.append(f"| {attack} | the same, attacked | {_shares(each.attacked.values())} |")
+    head = ["| attack | likely real | uncertain | likely fake | real called fake |", f"|---|{'--:|' * 4}"]
+    lines += ["", "What is then said of the attacked fakes, and of the attacked real faces:", "", *head]
+    for each in robustness:
+        lines.append(f"| {_named(each)} | {_shares((*each.words.values(), each.accused))} |")
     return lines
+
+
+def _named(each: Robustness) -> str:
+    return f"PGD on {each.attack.aim}, {each.attack.epsilon:g}/255, {each.attack.steps} steps"
 
 
 def _shares(values: Iterable[float]) -> str:
