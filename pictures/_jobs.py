@@ -15,15 +15,19 @@ ACTIVE = {"queued", "running", "cancelling"}
 FAR = 0.45
 """Share of the whole from which on some programs have usually lost the face."""
 PAUSE = 0.1
-QUICK = ({"steps": 6}, {"steps": 4, "strength": 0.5}, {"steps": 4, "filters": {"warmth": 0.4}})
+QUICK: tuple[dict[str, Any], ...] = (
+    {"steps": 6},
+    {"steps": 4, "strength": 0.5},
+    {"steps": 4, "filters": {"warmth": 0.4}},
+)
 """Options of further jobs, so that the archive has something to show."""
 
 
-def begun(request: APIRequestContext, name: str = "astronaut.png", **options: Any) -> str:
-    """Send the sample photo, ask for it to be protected, and return the job's id."""
+def begun(request: APIRequestContext, name: str = "astronaut.png", kind: str = "protect", **options: Any) -> str:
+    """Send the sample photo, ask for it to be protected or checked, and return the job's id."""
     photo = {"name": name, "mimeType": "image/png", "buffer": sample_file().read_bytes()}
     upload = _answer(request.post(f"{API}/uploads", multipart={"file": photo}))
-    wish = {"kind": "protect", "upload": upload["id"], "options": options}
+    wish = {"kind": kind, "upload": upload["id"], "options": options}
     return str(_answer(request.post(f"{API}/jobs", data=wish))["id"])
 
 

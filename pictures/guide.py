@@ -81,6 +81,7 @@ def main() -> None:
         studio = Studio(browser, served.address, album)
         studio.each(choosing)
         visitor = protecting(studio)
+        checking(studio, visitor)
         studio.each(looking_back, visitor)
         studio.each(without_connection)
     print(album.close())
@@ -117,6 +118,22 @@ def protecting(studio: Studio) -> StorageState:
                 _result(studio, window, language, size)
         filled(page.request)
         return page.context.storage_state()
+
+
+def checking(studio: Studio, visitor: StorageState) -> None:
+    """Check the sample photo, and take pictures of the verdict."""
+    with studio.window("ko", "desktop", visitor) as page:
+        arrived(page, "/detect")
+        job = begun(page.request, kind="detect")
+        ended(page.request, job)
+
+    def scenes(studio: Studio, page: Page, language: str, size: str) -> None:
+        arrived(page, f"/jobs/{job}")
+        page.locator(".detect-verdict").wait_for()
+        page.wait_for_load_state("networkidle")
+        studio.shoot(page, "verdict", language, size)
+
+    studio.each(scenes, visitor)
 
 
 def looking_back(studio: Studio, page: Page, language: str, size: str) -> None:
