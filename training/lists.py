@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     for name in ("dfdc", "utkface", "stylegan", "held-out", "out"):
         parser.add_argument(f"--{name}", type=Path, required=name == "out")
-    parser.add_argument("--fakes", type=int, default=2, help="forgeries of one source")
+    parser.add_argument("--fakes", type=int, default=5, help="forgeries of one source")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     held = {file.name for file in given.held_out.iterdir()} if given.held_out else set()

@@ -33,7 +33,8 @@ def toys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def calibration(path: Path, side: int = SPEC.side) -> Path:
     figures = {"fake_from": 0.9, "real_to": 0.4, "false_positive_rate": 0.03, "false_negative_rate": 0.2}
-    reading = {"classifier": "toy", "side": side, "margin": SPEC.margin, "temperature": 2.0, "bias": 0.5}
+    crop = {"side": side, "margin": SPEC.margin, "aligned": SPEC.aligned}
+    reading = {"classifier": "toy", **crop, "temperature": 2.0, "bias": 0.5}
     path.write_text(json.dumps(reading | figures | {"validation": "the tests", "spread_from": 0.5}), encoding="utf-8")
     return path
 

@@ -17,6 +17,7 @@ FIGURES: dict[str, Any] = {
     "classifier": "toy",
     "side": 32,
     "margin": 0.2,
+    "aligned": False,
     "temperature": 2.0,
     "bias": 1.0,
     "fake_from": 0.9,

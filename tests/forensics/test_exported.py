@@ -44,12 +44,8 @@ def test_a_float32_file_says_the_same_and_carries_what_its_user_must_know(crops:
     assert made.likeness.words == 0
     facts = facts_in(made.data)
     assert facts == facts_of("toy", toy(), CALIBRATION, "onnx")
-    assert (facts["classifier"], facts["side"], facts["margin"], facts["deepguard"]) == (
-        "toy",
-        "32",
-        "0.2",
-        __version__,
-    )
+    said = [facts[name] for name in ("classifier", "side", "margin", "aligned", "deepguard")]
+    assert said == ["toy", "32", "0.2", "false", __version__]
     assert "above 0 means fake" in facts["output"]
     reading = json.loads(facts["calibration"])
     assert (reading["temperature"], reading["bias"], reading["fake_from"], reading["real_to"]) == (1, 0, 0.9, 0.4)

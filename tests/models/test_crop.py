@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from deepguard.models.crop import LEVEL, cut, square
+from deepguard.models.crop import FACE, LEVEL, cut, shown, square
 from deepguard.models.roles import CropSpec
 from deepguard.types import Box, Face, Landmarks
 
@@ -44,6 +44,35 @@ def place(crops: Tensor, channel: int) -> tuple[float, float]:
 
 def face(points: Landmarks = (), half: float = 50.0) -> Face:
     return Face(Box(100 - half, 100 - half, 100 + half, 100 + half), 1.0, points)
+
+
+ALIGNED = CropSpec(side=64, margin=0.0, aligned=True)
+
+
+def test_an_aligned_face_has_one_size_whatever_its_box_and_its_picture() -> None:
+    whole = shown(face(turned(FRONT, 0)), ALIGNED)
+    # eyes 40 apart, and 37 above the mouth: the larger of both counts, around their middle
+    assert (whole.width, whole.height) == pytest.approx((FACE * 40, FACE * 40))
+    assert ((whole.left + whole.right) / 2, (whole.top + whole.bottom) / 2) == pytest.approx((100.0, 103.5))
+    assert shown(face(turned(FRONT, 0), half=20), ALIGNED) == whole
+    twice = shown(Face(Box(0, 0, 9, 9), 1.0, tuple((2 * x, 2 * y) for x, y in turned(FRONT, 0))), ALIGNED)
+    assert twice.width == pytest.approx(2 * whole.width)
+
+
+def test_an_aligned_face_from_the_side_is_measured_from_eyes_to_mouth() -> None:
+    assert shown(face(turned(SIDE, 0)), ALIGNED).width == pytest.approx(FACE * math.dist((19, -13.5), (15, 22)))
+
+
+def test_a_face_without_landmarks_is_cut_by_its_box() -> None:
+    assert shown(face(), ALIGNED) == square(face().box, 0.0)
+    assert shown(face(turned(FRONT, 0)), SPEC) == square(face().box, 0.0)
+
+
+def test_margin_is_added_to_an_aligned_face_on_every_side() -> None:
+    near = shown(face(turned(FRONT, 0)), ALIGNED)
+    far = shown(face(turned(FRONT, 0)), CropSpec(64, 0.25, aligned=True))
+    assert far.width == pytest.approx(1.5 * near.width)
+    assert near.left - far.left == pytest.approx(far.right - near.right)
 
 
 @pytest.mark.parametrize("degrees", [-170, -90, -40, -16, 16, 40, 90, 170])

@@ -89,7 +89,7 @@ def evaluate() -> None:
 @click.option(
     "--cropped",
     type=click.FloatRange(0, 1),
-    help="The pictures are crops of faces that show so much beyond the face, as a share of it.",
+    help="The pictures are crops of faces that show so much beyond the face's square, as a share of its side.",
 )
 @click.option("--by", "columns", type=Names(), default=(), help="Columns of list.csv to tell results by.")
 @click.option("--quick", is_flag=True, help="Do not compress and resize the faces as well.")

@@ -77,7 +77,7 @@ def _calibration(body: Mapping[str, Any]) -> Calibration:
     )
     made = Calibration(
         classifier=str(body["classifier"]),
-        crop=CropSpec(int(body["side"]), float(body["margin"])),
+        crop=CropSpec(int(body["side"]), float(body["margin"]), bool(body["aligned"])),
         temperature=float(body["temperature"]),
         bias=float(body["bias"]),
         threshold=threshold,

@@ -11,6 +11,9 @@ from torch.nn import functional
 from deepguard.models.roles import CropSpec
 from deepguard.types import Box, Face, Images
 
+FACE = 2.25
+"""Side of an aligned face's square in lengths of the face: from the brows to below the chin, what a swap exchanges.
+Crops of the DFDC faces that are public show as much (median of 16,261)."""
 LEVEL = 15.0
 """Degrees of roll up to which a face stays as it is: turning resamples, and classifiers look at such traces."""
 
@@ -18,13 +21,28 @@ LEVEL = 15.0
 def cut(images: Images, faces: Sequence[Face], spec: CropSpec) -> Images:
     """Return the faces of one picture (1x3xhxw) as crops (n x 3 x side x side); differentiable.
 
-    A crop is the square around the box's centre that shows `spec.margin` of the longer side beyond it, made smaller
-    with an antialiasing filter or larger bilinearly. Where the picture ends its edge pixels go on. A face whose five
-    landmarks lie more than `LEVEL` degrees out of level is turned upright.
+    A crop is the face's square with `spec.margin` of its side beyond it (see `shown`), made smaller with an
+    antialiasing filter or larger bilinearly. Where the picture ends its edge pixels go on. A face whose five landmarks
+    lie more than `LEVEL` degrees out of level is turned upright.
     """
     if not faces:
         return images.new_zeros((0, 3, spec.side, spec.side))
     return torch.cat([_one(images, face, spec) for face in faces])
+
+
+def shown(face: Face, spec: CropSpec) -> Box:
+    """Return the square that a crop of the face shows, before it is turned.
+
+    The box's is as wide as its longer side. An aligned one lies around the middle between eyes and mouth and is `FACE`
+    times as wide as the larger of two lengths: between the eyes, and from their middle to that of the mouth's corners.
+    """
+    if not spec.aligned or len(face.landmarks) < 5:
+        return square(face.box, spec.margin)
+    left, right, _, *corners = face.landmarks
+    eyes, mouth = _middle(left, right), _middle(*corners)
+    half = FACE / 2 * max(math.dist(left, right), math.dist(eyes, mouth))
+    across, down = _middle(eyes, mouth)
+    return square(Box(across - half, down - half, across + half, down + half), spec.margin)
 
 
 def square(box: Box, margin: float) -> Box:
@@ -35,20 +53,20 @@ def square(box: Box, margin: float) -> Box:
 
 
 def _one(images: Images, face: Face, spec: CropSpec) -> Images:
-    roll = _roll(face)
-    wanted = square(face.box, spec.margin)
-    if abs(roll) <= math.radians(LEVEL):
+    turned = roll(face)
+    wanted = shown(face, spec)
+    if abs(turned) <= math.radians(LEVEL):
         return _resized(_window(images, wanted), spec.side)
     # what is turned out of the square's corners lies within its diagonal
     wide = wanted.grown((math.sqrt(2) - 1) / 2)
-    shown = _resized(_window(images, wide), math.ceil(spec.side * math.sqrt(2)))
-    turn = torch.tensor([[math.cos(roll), -math.sin(roll), 0.0], [math.sin(roll), math.cos(roll), 0.0]])
-    turn = turn.mul(spec.side / shown.shape[-1]).to(shown)[None]
+    window = _resized(_window(images, wide), math.ceil(spec.side * math.sqrt(2)))
+    turn = torch.tensor([[math.cos(turned), -math.sin(turned), 0.0], [math.sin(turned), math.cos(turned), 0.0]])
+    turn = turn.mul(spec.side / window.shape[-1]).to(window)[None]
     grid = functional.affine_grid(turn, [1, 3, spec.side, spec.side], align_corners=False)
-    return functional.grid_sample(shown, grid, padding_mode="border", align_corners=False)
+    return functional.grid_sample(window, grid, padding_mode="border", align_corners=False)
 
 
-def _roll(face: Face) -> float:
+def roll(face: Face) -> float:
     """Return by how much the face is turned, clockwise as seen, in radians; 0 without landmarks.
 
     The line of the eyes and the one from their middle to that of the mouth's corners count by their lengths, as for

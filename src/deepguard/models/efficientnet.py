@@ -61,11 +61,19 @@ class EfficientNetB0(nn.Module):
         maps: Tensor = self.blocks[:EARLIER](self.stem(normalised))
         return maps
 
+    def features(self, maps: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 1280"]:
+        """Return the last features, each the mean over its map, that follow from the maps."""
+        last: Tensor = self.head(self.blocks[EARLIER:](maps))
+        return last.mean(dim=(2, 3))
+
+    def judged(self, features: Float[Tensor, "b 1280"]) -> PerImage:
+        """Return the logits that follow from the features; the only place where training drops something by chance."""
+        logits: Tensor = self.logit(self.dropout(features))
+        return logits[:, 0]
+
     def verdict(self, maps: Float[Tensor, "b c h w"]) -> PerImage:
         """Return the logits that follow from the maps."""
-        last = self.head(self.blocks[EARLIER:](maps))
-        logits: Tensor = self.logit(self.dropout(last.mean(dim=(2, 3))))
-        return logits[:, 0]
+        return self.judged(self.features(maps))
 
     def forward(self, images: Images) -> PerImage:
         """Return one logit for each image."""

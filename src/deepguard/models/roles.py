@@ -97,11 +97,14 @@ class CropSpec:
 
     Attributes:
         side: pixels of the square crop.
-        margin: what is shown beyond the face's box, as a share of its longer side, on each side.
+        margin: what is shown beyond the face's square, as a share of its side, on each side.
+        aligned: whether that square follows the five landmarks, where there are, so that all faces are of one size,
+            whichever detector found them; else it is the box's.
     """
 
     side: int
     margin: float
+    aligned: bool = False
 
 
 class Classifier(Protocol):

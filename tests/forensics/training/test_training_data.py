@@ -17,7 +17,7 @@ from deepguard.forensics.training.batches import Drawing
 from deepguard.forensics.training.config import Config, Source, read_config
 from deepguard.forensics.training.crops import KEPT, Crops, Record, gathered
 from deepguard.forensics.training.overlays import Overlays
-from deepguard.types import Progress
+from deepguard.types import Box, Face, Images, Progress
 
 NONE = Overlays(torch.zeros(0, 3, 32, 32))
 
@@ -36,10 +36,27 @@ def test_faces_are_found_cut_and_remembered(tmp_path: Path) -> None:
     assert sum(each.fake for each in crops.records) == 3
     assert {each.split for each in crops.records} <= {"train", "validation", "test"}
     assert crops.images([0, 1]).shape == (2, 3, KEPT.side, KEPT.side)
-    # the eyes of the face in the middle of the crop
-    assert torch.allclose(crops.landmarks([0])[0, 0], torch.tensor([0.363, 0.409]), atol=0.02)
+    # an eye 0.12 and 0.14 of the picture from the face's middle, in a square of 2.25 * 0.28 with its margins
+    seen = 2.25 * 0.28 * (1 + 2 * KEPT.margin)
+    assert torch.allclose(crops.landmarks([0])[0, 0], torch.tensor([0.5 - 0.12 / seen, 0.5 - 0.14 / seen]), atol=0.02)
     (tmp_path / "real" / "0-000.png").unlink()
     assert len(_gathered(tmp_path, Source("toy", str(tmp_path))).records) == 15
+
+
+class Corner(Middle):
+    """A face at the upper edge, 6 pixels away from it."""
+
+    def detect(self, images: Images, **told: object) -> list[list[Face]]:
+        points = ((40.0, 17.0), (60.0, 17.0), (50.0, 29.0), (42.0, 37.0), (58.0, 37.0))
+        return [[Face(Box(30, 4, 70, 60), 0.9, points)] for _ in images]
+
+
+def test_a_face_at_the_edge_is_kept_without_drawn_out_pixels(tmp_path: Path) -> None:
+    fill(tmp_path / "real", 1)
+    crops = gathered((Source("toy", str(tmp_path)),), tmp_path / "run", Corner(), 0)  # type: ignore[arg-type]
+    # the middle between eyes and mouth is 27 from the edge, and the bare square is 2.25 * 20 = 45 wide
+    assert crops.records[0].margin == pytest.approx(27 / 45 - 0.5)
+    assert crops.images([0])[0, :, 0].ne(crops.images([0])[0, :, 4]).any()
 
 
 def test_a_list_names_label_group_and_split_and_a_faulty_line_is_told(tmp_path: Path) -> None:

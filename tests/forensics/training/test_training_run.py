@@ -64,6 +64,10 @@ def test_a_stopped_run_goes_on_and_ends_where_it_would_have(crops: Crops, tmp_pa
     with (tmp_path / "halves" / "log.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert [row["step"] for row in rows] == ["2", "4"]
+    # as after a disk that was full between the log and the checkpoint
+    checkpoint.note(tmp_path / "halves", {**rows[1], "loss": 0.5})
+    with (tmp_path / "halves" / "log.csv").open() as stream:
+        assert [(row["step"], row["loss"]) for row in csv.DictReader(stream)] == [("2", rows[0]["loss"]), ("4", "0.5")]
     assert {"forged", "blended", "robust", "score"} <= set(rows[0])
     kept = load_file(whole.weights)
     assert kept["stem.conv.weight"].dtype == torch.float16
@@ -91,6 +95,15 @@ def test_what_was_best_before_the_attacks_began_is_given_up(
     )
     result = train(_config(every=1, calm=2), crops, tmp_path, CPU)
     assert result.best == pytest.approx(0.6 / 1.25)
+
+
+def test_a_loss_beyond_all_numbers_ends_the_run_and_spares_the_checkpoint(crops: Crops, tmp_path: Path) -> None:
+    train(_config(steps=2), crops, tmp_path, CPU)
+    with pytest.raises(OptionError, match=r"no number any more at step \d+: set a lower rate"):
+        train(_config(steps=8, rate=1e20), crops, tmp_path, CPU)
+    left = checkpoint.resume(tmp_path)
+    assert left is not None
+    assert all(value.isfinite().all() for value in left.network.values())
 
 
 def test_a_damaged_checkpoint_is_named(crops: Crops, tmp_path: Path) -> None:

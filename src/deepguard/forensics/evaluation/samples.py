@@ -29,7 +29,8 @@ class Sample:
         fake: what it is.
         clip: the clip that it is a frame of, else its own name.
         tags: what else the list says of it, by column.
-        cropped: what it shows beyond the face, as a share of it, where it is a crop already; None for a photo.
+        cropped: what it shows beyond the face's square, as a share of its side, where it is a crop already; None for a
+            photo.
     """
 
     file: Path

@@ -86,6 +86,7 @@ def facts_of(name: str, classifier: Classifier, calibration: Calibration | None,
         "deepguard": __version__,
         "side": str(classifier.crop.side),
         "margin": str(classifier.crop.margin),
+        "aligned": str(classifier.crop.aligned).lower(),
         "input": f"crops: float32 [{count}, 3, side, side], RGB as coded in the picture, in [0, 1]",
         "output": f"logits: float32 [{count}]; above 0 means fake",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,18 +58,23 @@ def keep(folder: Path, weights: Mapping[str, Tensor]) -> Path:
     return file
 
 
-def note(folder: Path, row: Mapping[str, object], *, first: bool) -> None:
-    """Add a line to the log; the first one begins it."""
-    try:
-        with (folder / LOG).open("w" if first else "a", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, list(row))
-            if first:
-                writer.writeheader()
-            writer.writerow(row)
-    except OSError as error:
-        raise OutputError(
-            f"{folder / LOG} cannot be written ({error.strerror}); free space, then run it again"
-        ) from error
+def note(folder: Path, row: Mapping[str, object]) -> None:
+    """Add a line to the log in the place of those of its step and later ones, which a stopped run may have left."""
+    file, written = folder / LOG, io.StringIO()
+    writer = csv.DictWriter(written, list(row))
+    writer.writeheader()
+    writer.writerows(
+        each for each in _rows(file) if list(each) == list(row) and int(each["step"]) < int(str(row["step"]))
+    )
+    writer.writerow(row)
+    _placed(file, lambda part: part.write_bytes(written.getvalue().encode()))
+
+
+def _rows(file: Path) -> list[dict[str, str]]:
+    if not file.is_file():
+        return []
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
 
 
 def _half(value: Tensor) -> Tensor:

@@ -25,8 +25,8 @@ class Source:
         list: CSV with the columns file, label (real or fake), group, and optionally split (train, validation, test);
             a fake's group is that of the real picture it was made of. Empty: the folder's subfolders `real` and `fake`,
             each picture a group of its own.
-        cropped: what the pictures show beyond the face, as a share of its longer side, where they are faces already;
-            negative for photos, in which the most certain face is searched.
+        cropped: what the pictures show beyond the face's square, as a share of its side (see `models.crop.shown`),
+            where they are faces already; negative for photos, in which the most certain face is searched.
         most: at most so many pictures of each label, drawn by the seed; 0 for all.
         generated: whether the fakes are whole pictures that a network made up, and so belong to no real one.
     """
@@ -61,6 +61,8 @@ class Config:
         climbs: steps of an attack, one number drawn for a batch.
         protected: share of the pictures that get a protected photo's change laid over them.
         degraded: probability of each of compression, resizing, blur and noise.
+        still: whether batch normalisation goes by the statistics that the run started with. A batch holds faces beside
+            their own fakes: normalised by the batch, a network learns to compare the two, which no judge can.
         mixed: bfloat16 where the device gains from it.
         every: steps between two validations.
         patience: validations without a better one after which the run ends; 0 for never.
@@ -90,6 +92,7 @@ class Config:
     climbs: tuple[int, ...] = (2, 3)
     protected: float = 0.1
     degraded: float = 0.4
+    still: bool = False
     mixed: bool = False
     every: int = 250
     patience: int = 0

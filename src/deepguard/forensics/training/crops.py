@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +21,11 @@ from deepguard.forensics.training.config import Source
 from deepguard.media.files import write
 from deepguard.media.picture import to_pixels
 from deepguard.media.read import read_picture
-from deepguard.models.crop import cut
+from deepguard.models.crop import LEVEL, cut, roll, shown
 from deepguard.models.roles import CropSpec, FaceDetector
 from deepguard.types import Box, Face, Images, Progress, Watch, ignore
 
-KEPT = CropSpec(side=144, margin=0.23)
+KEPT = CropSpec(side=160, margin=0.16, aligned=True)
 """Somewhat more than a classifier sees, so that training can move and zoom."""
 SPLITS = ("train", "validation", "test")
 SHARES = (0.8, 0.9)
@@ -52,7 +53,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Crops:
-    """All crops of a run, `pixels` n x 144 x 144 x 3 in the order of `records`."""
+    """All crops of a run, `pixels` n x 160 x 160 x 3 in the order of `records`."""
 
     pixels: np.ndarray
     records: tuple[Record, ...]
@@ -194,12 +195,20 @@ def _crop(file: Path, record: Record, source: Source, detector: FaceDetector) ->
     height, width = images.shape[-2:]
     whole = Face(Box(0, 0, width, height), 1.0)
     face = whole if source.cropped >= 0 else seen[0]
-    spec = CropSpec(KEPT.side, 0.0) if source.cropped >= 0 else KEPT
+    spec = replace(KEPT, margin=0.0 if source.cropped >= 0 else _room(face, height, width))
     crop = cut(images, (face,), spec)
-    margin = source.cropped if source.cropped >= 0 else KEPT.margin
-    points = _placed(seen[0], face.box, spec.margin) if seen and seen[0].landmarks else ()
+    margin = source.cropped if source.cropped >= 0 else spec.margin
+    points = _placed(seen[0], shown(face, spec), upright=face is whole) if seen and seen[0].landmarks else ()
     made = Record(record.source, record.file, record.fake, record.generated, record.group, record.split, margin, points)
     return to_pixels(crop[0].clamp(0, 1)), made
+
+
+def _room(face: Face, height: int, width: int) -> float:
+    """Return the margin that is kept: no more than the picture has, as its edge pixels, drawn out, are no skin."""
+    bare = shown(face, replace(KEPT, margin=0.0))
+    across, down = (bare.left + bare.right) / 2, (bare.top + bare.bottom) / 2
+    reach = min(across, down, width - across, height - down)
+    return min(KEPT.margin, max(0.0, (reach / bare.width) - 0.5))
 
 
 def _seen(images: Images, detector: FaceDetector) -> list[Face]:
@@ -209,8 +218,8 @@ def _seen(images: Images, detector: FaceDetector) -> list[Face]:
     return detector.detect(images, scales=scales)[0]
 
 
-def _placed(seen: Face, box: Box, margin: float) -> tuple[tuple[float, float], ...]:
-    """Return landmarks as shares of the crop's side."""
-    side = max(box.width, box.height) * (1 + 2 * margin)
-    left, top = (box.left + box.right - side) / 2, (box.top + box.bottom - side) / 2
-    return tuple(((x - left) / side, (y - top) / side) for x, y in seen.landmarks)
+def _placed(seen: Face, window: Box, *, upright: bool) -> tuple[tuple[float, float], ...]:
+    """Return landmarks as shares of the side of the crop that shows `window`; none of a face that `cut` turned."""
+    if not upright and abs(roll(seen)) > math.radians(LEVEL):
+        return ()
+    return tuple(((x - window.left) / window.width, (y - window.top) / window.height) for x, y in seen.landmarks)

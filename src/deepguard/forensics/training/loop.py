@@ -11,13 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from deepguard.forensics.attackers import attacked
+from deepguard.errors import OptionError
 from deepguard.forensics.training import checkpoint
 from deepguard.forensics.training.batches import Batch, Drawing, overlays_of
 from deepguard.forensics.training.config import Config
 from deepguard.forensics.training.crops import Crops
+from deepguard.forensics.training.sides import Sides
 from deepguard.forensics.training.start import begin
 from deepguard.forensics.training.validation import Standing, standing
 from deepguard.models.classifiers.efficientnet_b0_sbi import CROP
@@ -45,7 +47,8 @@ def train(config: Config, crops: Crops, folder: Path, device: torch.device, watc
     """Train, or go on where `folder` has a checkpoint; the best weights lie there in the end.
 
     Raises InputError where the pictures do not suffice, OutputError where nothing can be written, WeightsCorrupt for
-    a damaged checkpoint; `watch` may raise to stop: the last checkpoint stays.
+    a damaged checkpoint, OptionError where a rate is so high that the loss grows beyond all numbers; `watch` may raise
+    to stop: the last checkpoint stays.
     """
     if config.threads:
         torch.set_num_threads(config.threads)
@@ -74,20 +77,23 @@ class _Run:
         self.optimiser = _optimiser(self.network, config)
         self.step, self.best, self.stale = 0, -math.inf, 0
         self._take_up(checkpoint.resume(folder))
+        count = torch.get_num_threads() if device.type == "cpu" else 1
+        self.sides = Sides(self.network, count, self._precision)
 
     def go(self, watch: Watch) -> Trained:
         """Train to the end."""
         self.folder.mkdir(parents=True, exist_ok=True)
         figures = None
         loss, began = 0.0, time.monotonic()
-        for batch in self._batches():
-            watch(Progress("training", self.step, self.config.steps))
-            loss += self._one(batch)
-            self.step += 1
-            if self.step % self.config.every == 0 or self.step == self.config.steps:
-                watch(Progress("validating", self.step, self.config.steps))
-                figures = self._validate(loss / self.config.every, time.monotonic() - began)
-                loss, began = 0.0, time.monotonic()
+        with self.sides:
+            for batch in self._batches():
+                watch(Progress("training", self.step, self.config.steps))
+                loss += self._one(batch)
+                self.step += 1
+                if self.step % self.config.every == 0 or self.step == self.config.steps:
+                    watch(Progress("validating", self.step, self.config.steps))
+                    figures = self._validate(loss / self.config.every, time.monotonic() - began)
+                    loss, began = 0.0, time.monotonic()
         figures = figures or standing(self._judged, self.checking, self.config.seed)
         return Trained(self.folder / checkpoint.BEST, figures, self.best)
 
@@ -117,17 +123,20 @@ class _Run:
         rate = _rate(self.config, self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
-        self.network.train()
-        with torch.random.fork_rng(), self._precision():
-            torch.manual_seed(self._chance(self.step, 1).initial_seed())
-            logits = self.network(images).float()
-        loss = functional.binary_cross_entropy_with_logits(logits, fake * (1 - 2 * SMOOTHING) + SMOOTHING)
+        self.sides.train(still=self.config.still)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        with torch.random.fork_rng():
+            torch.manual_seed(self._chance(self.step, 1).initial_seed())
+            loss = self.sides.learn(images, fake, _loss)
+        length = torch.nn.utils.clip_grad_norm_(self.network.parameters(), CLIP)
+        if not torch.isfinite(loss + length):
+            raise OptionError(
+                f"the loss is no number any more at step {self.step + 1}: set a lower rate in the configuration and "
+                f"run again; the last checkpoint in {self.folder} is sound"
+            )
         self.optimiser.step()
         self._follow()
-        return float(loss.detach())
+        return float(loss)
 
     def _attacked(self, images: Images, fake: PerImage) -> Images:
         """Return the batch with its adversarial share changed against the weights of the moment."""
@@ -139,8 +148,8 @@ class _Run:
         epsilon = _pick(self.config.budgets, rng) / 255
         climbs = int(_pick(self.config.climbs, rng))
         self.network.eval()
-        with self._precision(), _frozen(self.network):
-            changed = attacked(self.network, images[these], fake[these], epsilon=epsilon, steps=climbs, rng=rng)
+        with _frozen(self.network):
+            changed = self.sides.attacked(images[these], fake[these], epsilon=epsilon, steps=climbs, rng=rng)
         made = images.clone()
         made[these] = changed
         return made
@@ -167,10 +176,7 @@ class _Run:
             checkpoint.keep(self.folder, self.average.state_dict())
         row = {"step": self.step, "loss": round(loss, 4), "rate": _rate(self.config, self.step - 1)}
         shown = {name: "" if value is None else round(value, 4) for name, value in asdict(figures).items()}
-        first = self.step <= self.config.every
-        checkpoint.note(
-            self.folder, {**row, **shown, "score": round(figures.score, 4), "seconds": round(seconds)}, first=first
-        )
+        checkpoint.note(self.folder, {**row, **shown, "score": round(figures.score, 4), "seconds": round(seconds)})
         checkpoint.save(self.folder, self._left())
         return figures
 
@@ -209,6 +215,10 @@ def _frozen(network: EfficientNetB0) -> Iterator[None]:
         yield
     finally:
         network.requires_grad_(True)
+
+
+def _loss(logits: PerImage, fake: PerImage) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, fake * (1 - 2 * SMOOTHING) + SMOOTHING)
 
 
 def _optimiser(network: EfficientNetB0, config: Config) -> torch.optim.Optimizer:

@@ -20,12 +20,12 @@ from deepguard.types import Images, PerImage
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.formats.state import load_state
 
-CROP = CropSpec(side=112, margin=0.15)
+CROP = CropSpec(side=112, margin=0.05, aligned=True)
 
 TRAINED = Weights(
     file="efficientnet-b0-sbi.safetensors",
-    size=8_136_674,
-    sha256="c403b65feaa72a256542fd8d4b8e2d557bb151eaef7bb197044a6e55a525a285",
+    size=8_136_740,
+    sha256="c64f88ccda3a6dfd4233ca85ddab90b3bf91ea9771965de382e4c5b9245d86c0",
     licence="Apache-2.0; trained on research data, see the model card",
     origin="EfficientNet-b0 with one logit, trained by this project",
     package="deepguard:deepguard/models/classifiers/efficientnet-b0-sbi.safetensors",
