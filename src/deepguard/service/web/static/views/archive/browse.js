@@ -79,7 +79,8 @@ export class Browse {
   #kinds() {
     if (KINDS.length < 2) return null;
     /** @type {Array<[string, string]>} */
-    const choices = [['', say('archive.kind.all')], ...KINDS.map((each) => [each, say(`tab.${each}`)])];
+    const choices = KINDS.map((each) => [each, say(`tab.${each}`)]);
+    choices.unshift(['', say('archive.kind.all')]);
     return segments(say('archive.kind'), choices, this.#wanted.kind, (kind) => this.#want({ kind }));
   }
 
