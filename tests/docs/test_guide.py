@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 GUIDE = ROOT / "docs" / "guide"
 PICTURES = sorted((GUIDE / "pictures").glob("*"))
 TEXTS = {language: (GUIDE / f"{language}.md").read_text(encoding="utf-8") for language in LANGUAGES}
-MOST_BYTES = 1_200_000
+MOST_BYTES = 1_400_000
 # what browsers say, and what is in bold for its weight
 UNSAID = {
     "ko": {"안전을 보장하지는 않아요.", "그대로 둬요", "받는 파일을 다시 읽어서", "손잡이", "홈 화면에 추가", "100%",
