@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import io
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from fpdf import FPDF, FontFace
@@ -23,11 +22,11 @@ from deepguard.forensics.evidence import (
 from deepguard.forensics.report import Detection
 from deepguard.forensics.sentences import NO_PROOF, WORDS, Pair, told
 from deepguard.forensics.verdict import Word
+from deepguard.media.lettering import FONT_FILE
 
 Colour: TypeAlias = tuple[int, int, int]
 
 FONT = "hangul"
-FONT_FILE = Path(__file__).parent / "fonts" / "deepguard-hangul.ttf"
 MARGIN, WIDTH = 18.0, 174.0
 """Millimetres on an A4 page."""
 INK: Colour = (22, 26, 34)

@@ -16,6 +16,9 @@ from deepguard.types import Note
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced"
 """IPTC digital source type: changed by an algorithm, not made by one."""
 
+COMPOSITE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+"""IPTC digital source type: put together with what a trained algorithm made."""
+
 EXIF_LIMIT = 60_000
 """Bytes; a JPEG segment holds 65533."""
 
@@ -92,14 +95,14 @@ def kept_exif(source: Image.Exif, size: tuple[int, int]) -> tuple[bytes, tuple[N
     return (written, ()) if len(written) <= EXIF_LIMIT else (b"", (DAMAGED,))
 
 
-def packet() -> bytes:
+def packet(source_type: str = SOURCE_TYPE) -> bytes:
     """Return the XMP packet that says what was done to the picture (IPTC Photo Metadata 2023.2)."""
     return (
         '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
         '<x:xmpmeta xmlns:x="adobe:ns:meta/">'
         '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
         f'<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="{_EXTENSION}">'
-        f"<Iptc4xmpExt:DigitalSourceType>{SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
+        f"<Iptc4xmpExt:DigitalSourceType>{source_type}</Iptc4xmpExt:DigitalSourceType>"
         "</rdf:Description></rdf:RDF></x:xmpmeta>"
         '<?xpacket end="w"?>'
     ).encode()
