@@ -12,13 +12,13 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """Weight and bias of one convolution; padding keeps the size and one input per group means depthwise."""
+    """Weight and bias of one convolution; one input per group means depthwise."""
 
     weight: Float[Tensor, "o i h w"]
     bias: Float[Tensor, " o"]
 
-    def convolution(self, stride: int = 1) -> nn.Conv2d:
-        """Return the layer, padded by half the kernel, with constant parameters on the kernel's device."""
+    def convolution(self, stride: int = 1, *, padded: bool = True) -> nn.Conv2d:
+        """Return the layer, padded by half the kernel or not, with constant parameters on the kernel's device."""
         outputs, inputs, height, width = self.weight.shape
         groups = outputs if inputs == 1 and outputs > 1 else 1
         # on "meta" no random start values are drawn, which would move torch's global generator
@@ -27,7 +27,7 @@ class Kernel:
             outputs,
             (height, width),
             stride,
-            (height // 2, width // 2),
+            (height // 2, width // 2) if padded else 0,
             groups=groups,
             device="meta",
         )

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from deepguard.registry import Registry
-from deepguard.types import Box, Face, Images, PerImage
+from deepguard.types import Box, Face, Images, Landmarks, PerImage
 
 SAME = 0.3
 """Intersection over union from which two boxes count as the same face. Lower than the usual 0.5, since detectors
@@ -129,3 +129,39 @@ class Localiser(Protocol):
 
 
 classifiers: Registry[Classifier] = Registry("classifier", "deepguard.models.classifiers")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Where a model wants to see a face's landmarks: see `models.align.aligned`.
+
+    Attributes:
+        height, width: pixels of the crop.
+        points: x and y of the five landmarks in the crop, in pixels, in the order of `types.Landmarks`.
+    """
+
+    height: int
+    width: int
+    points: Landmarks
+
+
+class Encoder(Protocol):
+    """Says who a face is."""
+
+    @property
+    def template(self) -> Template:
+        """The alignment that it was trained on."""
+
+    @property
+    def family(self) -> str:
+        """The kind of network and of training; what hides from one of a family often hides from its others."""
+
+    @property
+    def gradient(self) -> bool:
+        """Whether `embed` can be differentiated; one that cannot only judges."""
+
+    def embed(self, crops: Images) -> Float[Tensor, "b d"]:
+        """Return one unit vector per aligned crop; two of the same person have a high inner product."""
+
+
+encoders: Registry[Encoder] = Registry("encoder", "deepguard.models.encoders")

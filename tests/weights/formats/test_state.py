@@ -65,3 +65,10 @@ def test_anything_but_one_dict_of_tensors_is_refused(tmp_path: Path, content: ob
     torch.save(content, tmp_path / "net.pth")
     with pytest.raises(WeightsCorrupt, match="something else than one dict of tensors"):
         load_state(tmp_path / "net.pth")
+
+
+def test_a_part_of_a_checkpoint_can_be_named(tmp_path: Path) -> None:
+    torch.save({"epoch": 3, "net": STATE}, tmp_path / "net.ckpt")
+    assert set(load_state(tmp_path / "net.ckpt", "net")) == set(STATE)
+    with pytest.raises(WeightsCorrupt, match="something else than one dict of tensors"):
+        load_state(tmp_path / "net.ckpt", "other")

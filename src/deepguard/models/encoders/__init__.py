@@ -1,0 +1,1 @@
+"""Encoders, one file each; importing the package registers none: the registry does."""
