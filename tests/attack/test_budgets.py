@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from deepguard.attack.budgets import Linf
+from deepguard.attack.budgets import Linf, Worth
 
 
 @st.composite
@@ -83,3 +83,24 @@ def test_each_pixel_has_its_own_radius(channels: int) -> None:
     budget = Linf(torch.tensor([[[[0.0, 0.1, 0.2]]]]))
     projected = budget.project(torch.full((1, channels, 1, 3), -0.15))
     torch.testing.assert_close(projected, torch.tensor([0.0, -0.1, -0.15]).expand(1, channels, 1, 3))
+
+
+@given(cases())
+@settings(deadline=None)
+def test_what_matters_more_moves_more_and_nothing_beyond_its_radius(case: tuple[Linf, Tensor]) -> None:
+    budget, gradient = case
+    worth = Worth(budget.radius, 3.0)
+    step = worth.direction(gradient)
+    assert (step.abs() <= worth.radius).all()
+    assert torch.equal(step.sign(), torch.where(worth.radius * gradient.abs() > 0, gradient.sign(), 0.0))
+    assert torch.equal(worth.project(step), step)
+
+
+def test_a_change_in_proportion_gains_more_than_signs_of_the_same_energy() -> None:
+    gradient = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(5)).pow(3)
+    radius = torch.ones(1, 1, 16, 16)
+    gains = []
+    for budget in (Worth(radius, 3.0), Linf(radius)):
+        step = budget.direction(gradient)
+        gains.append(float((step * gradient).sum() / step.square().sum().sqrt()))
+    assert gains[0] > 1.5 * gains[1]

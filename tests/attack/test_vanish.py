@@ -67,7 +67,7 @@ def test_above_minus_one_no_anchor_on_the_face_reaches_the_detectors_threshold(c
     vanish = silencing(detector, picture, CORNER)
     value = float(vanish(picture, unmoved(vanish, picture)))
     loudest = float(detector.evidence(picture).logits.max().sigmoid())
-    torch.testing.assert_close(float(vanish.loudest(picture)), loudest)
+    torch.testing.assert_close(float(vanish.share(picture)) * vanish.detector.threshold, loudest)
     assert value <= 0
     assert loudest < detector.threshold or value <= -1
     assert value > -1 or contrast > 0.005
@@ -85,7 +85,11 @@ def test_climbing_the_slope_makes_the_face_less_loud() -> None:
     picture = drawn(SIZE, CORNER)
     vanish = silencing(toy(160), picture, CORNER)
     _, gradient = slope(vanish, picture, unmoved(vanish, picture))
-    assert float(vanish.loudest(picture + 0.03 * gradient.sign())) < 0.3 < float(vanish.loudest(picture))
+    assert (
+        float(vanish.share(picture + 0.03 * gradient.sign())) * vanish.detector.threshold
+        < 0.3
+        < float(vanish.share(picture)) * vanish.detector.threshold
+    )
 
 
 def test_anchors_away_from_the_faces_do_not_count() -> None:
@@ -94,7 +98,7 @@ def test_anchors_away_from_the_faces_do_not_count() -> None:
     value, gradient = slope(vanish, elsewhere, unmoved(vanish, both))
     assert float(value) == 0
     assert (gradient == 0).all()
-    assert float(vanish.loudest(elsewhere)) < 0.05
+    assert float(vanish.share(elsewhere)) * vanish.detector.threshold < 0.05
     loud = float(vanish(both, unmoved(vanish, both)))
     assert loud < -1
     assert loud == pytest.approx(float(vanish(drawn(SIZE, CORNER), unmoved(vanish, both))))
@@ -127,7 +131,7 @@ def test_a_detector_without_an_anchor_is_silent(rng: torch.Generator) -> None:
     picture = drawn(SIZE)
     vanish = silencing(AnchorDetector(blind, sides=(160,), threshold=0.5, overlap=0.3), picture, CORNER)
     assert float(vanish(picture, rng)) == 0
-    assert float(vanish.loudest(picture)) == 0
+    assert float(vanish.share(picture)) * vanish.detector.threshold == 0
 
 
 @given(windows(), st.booleans(), st.integers(0, 99))

@@ -1,17 +1,18 @@
-"""A detector of a pattern, linear over pooled pixels, and pictures with it: what an attack can be judged by."""
+"""A detector and an encoder, both linear, and pictures for them: what an attack can be judged by."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from deepguard.models.align import aligned
 from deepguard.models.anchors import AnchorDetector
-from deepguard.models.roles import Evidence
-from deepguard.types import Box, Face
+from deepguard.models.roles import Evidence, Template
+from deepguard.types import Box, Face, Landmarks
 
 BLOCK = 8
 """Pixels of one block of the pattern in the view of a detector that finds it."""
@@ -78,3 +79,35 @@ def boxes_of(faces: Sequence[Face]) -> list[tuple[int, ...]]:
     return [
         tuple(round(edge) for edge in (face.box.left, face.box.top, face.box.right, face.box.bottom)) for face in faces
     ]
+
+
+EYES: Landmarks = ((8.0, 9.0), (15.0, 9.0), (11.5, 13.0), (9.0, 17.0), (14.0, 17.0))
+"""Where the landmarks lie in the encoder's crop."""
+
+TEMPLATE = Template(24, 24, EYES)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """An encoder whose unit vector is a fixed linear map of the crop, another one for each seed."""
+
+    template: Template = TEMPLATE
+    family: str = "toy"
+    gradient: bool = True
+    seed: int = 2
+
+    def embed(self, crops: Tensor) -> Tensor:
+        weights = torch.randn(3 * 24 * 24, 16, generator=torch.Generator().manual_seed(self.seed))
+        return functional.normalize((crops - 0.5).flatten(1) @ weights, dim=1)
+
+
+def marked(face: Face) -> Face:
+    """Return the face with landmarks, placed in its box as in the encoder's crop."""
+    across, down = face.box.width / 24, face.box.height / 24
+    return replace(face, landmarks=tuple((face.box.left + x * across, face.box.top + y * down) for x, y in EYES))
+
+
+def alike(encoder: Linear, before: Tensor, after: Tensor, landmarks: Landmarks) -> float:
+    """Return the cosine of what the encoder says of a face before and after."""
+    first, second = (encoder.embed(aligned(each, landmarks, encoder.template)) for each in (before, after))
+    return float((first * second).sum())

@@ -314,3 +314,62 @@ def test_where_a_colour_is_at_its_end_the_tone_stays(change: Tensor) -> None:
     assert float(moved.abs().max()) == pytest.approx(0.002, rel=0.01)
     torch.testing.assert_close(moved[:, 0], moved[:, 1], atol=1e-6, rtol=0)
     torch.testing.assert_close(moved[:, 2], moved[:, 1], atol=1e-6, rtol=0)
+
+
+def test_upon_another_window_the_change_is_added_to_that_and_held_against_the_clean_one(
+    clean: Tensor, change: Tensor
+) -> None:
+    ink = settled(ink_on(clean, BOX), change, 0.5)
+    base = ink.over(change)
+    upon = ink.upon(base)
+    nothing = torch.zeros_like(change)
+    assert torch.equal(upon.over(nothing), base)
+    assert torch.equal(ink.over(nothing), clean)
+    assert upon.used(upon.over(nothing)) == ink.used(base) == pytest.approx(0.5, rel=0.05)
+    torch.testing.assert_close(upon.over(change) - base, base - clean, atol=1e-6, rtol=0)
+    settled(upon, change.flip(-1), 1.0)
+    assert upon.used(upon.over(change.flip(-1))) == pytest.approx(1, rel=0.05)
+    assert torch.equal(ink.over(change), base)
+
+
+def test_of_each_pixels_size_only_the_share_where_models_look_is_used(clean: Tensor, change: Tensor) -> None:
+    ink = ink_on(clean, BOX)
+    where = torch.rand(1, 1, *SIZE, generator=torch.Generator().manual_seed(6))
+    full, shared = (each.over(change) - clean for each in (ink, ink.upon(clean, where)))
+    torch.testing.assert_close(shared, full * where, atol=1e-6, rtol=0)
+
+
+def test_what_lies_beneath_is_kept_at_another_size(clean: Tensor, change: Tensor) -> None:
+    where = torch.linspace(0, 1, SIZE[1]).expand(1, 1, *SIZE)
+    base = (clean + 0.02).clamp(0, 1)
+    larger = torch.nn.functional.interpolate(clean, scale_factor=2, mode="bilinear")
+    fitted = ink_on(clean, BOX).upon(base, where).fitted(larger)
+    torch.testing.assert_close(fitted.over(torch.zeros(1, 1, 4, 4)), larger + 0.02, atol=1e-5, rtol=0)
+    assert fitted.clean is larger
+    change_there = (fitted.over(torch.ones(1, 1, 1, 1)) - fitted.base)[:, 0]
+    full = (ink_on(clean, BOX).fitted(larger).over(torch.ones(1, 1, 1, 1)) - larger)[:, 0]
+    share = torch.nn.functional.interpolate(where, scale_factor=2, mode="bilinear")[:, 0]
+    torch.testing.assert_close(change_there, full * share, atol=1e-5, rtol=0)
+
+
+def test_used_is_the_worst_of_all_faces_and_the_picture(clean: Tensor, change: Tensor) -> None:
+    ink = settled(ink_on(clean, BOX), change, 1.0)
+    images = ink.over(change)
+    assert ink.used(clean) == 0
+    assert ink.used(images) == pytest.approx(1, rel=0.05)
+    loud = clean + 3 * (images - clean)
+    assert ink.used(loud) > 2
+    wall = clean.clone()
+    wall[..., :, -20:] = 1 - wall[..., :, -20:]
+    assert ink.used(wall) == 0
+    assert ink_on(clean, BOX, part=1.0).used(wall) == distance(clean, wall, SSIM, PICTURE) > 1
+
+
+def test_used_is_of_the_face_that_uses_most() -> None:
+    boxes = Box(30, 22, 70, 72), Box(130, 22, 170, 72)
+    window = portrait((96, 200), *boxes)
+    images = window + 0.02 * signs(1, 1, 96, 200)
+    images[..., :100] = window[..., :100]
+    both, first = (Ink(window, whole((96, 200), *each), SSIM, 0.1) for each in (boxes, boxes[:1]))
+    assert first.used(images) == 0
+    assert both.used(images) > 1

@@ -7,7 +7,7 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from deepguard.defences.regions import Region, regions
+from deepguard.defences.regions import USUAL, Region, regions
 from deepguard.types import Box, Face
 
 HEIGHT, WIDTH = 120, 160
@@ -138,3 +138,33 @@ def test_a_cut_is_a_view_of_the_picture() -> None:
     assert region.cut(picture).shape == (1, 3, 30, 20)
     assert float(picture.sum()) == 3 * 30 * 20
     assert (picture[..., 20:50, 10:30] == 1).all()
+
+
+MARKED = Face(Box(20, 30, 60, 80), 0.9, ((30, 50), (50, 51), (41, 60), (32, 70), (49, 71)))
+BARE = Face(Box(100, 20, 140, 70), 0.9)
+
+
+def test_landmarks_are_told_as_shares_of_the_window() -> None:
+    region = Region(Box(10, 20, 110, 70), (MARKED,), REACH)
+    (marks,) = region.marks()
+    assert marks[0] == pytest.approx((0.2, 0.6))
+    assert region.guessed() == region.marks()
+
+
+def test_of_a_face_without_landmarks_those_of_a_usual_one_are_guessed() -> None:
+    region = Region(Box(0, 0, WIDTH, HEIGHT), (MARKED, BARE), REACH)
+    assert region.marks() == ()
+    marked, bare = region.guessed()
+    assert marked == Region(region.window, (MARKED,), REACH).marks()[0]
+    for (x, y), (across, down) in zip(bare, USUAL, strict=True):
+        assert (x * WIDTH, y * HEIGHT) == pytest.approx((100 + 40 * across, 20 + 50 * down))
+    assert region.faces == (MARKED, BARE)
+
+
+def test_a_usual_face_is_symmetrical_and_its_parts_are_where_they_belong() -> None:
+    (left, eye), (right, other), (nose, middle), (corner, mouth), (end, same) = USUAL
+    assert (eye, mouth) == (other, same)
+    assert left + right == corner + end == pytest.approx(1)
+    assert nose == 0.5
+    assert 0 < eye < middle < mouth < 1
+    assert left < corner < nose < end < right

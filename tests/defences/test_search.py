@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deepguard.defences.search import FAINTEST, GROW, MARGIN, SHRINK, Search, least
+from deepguard.defences.search import FAINTEST, GROW, MARGIN, SHRINK, SLACK, Search, least
 
 
 class Heard:
@@ -140,3 +140,32 @@ def test_few_pictures_are_looked_at() -> None:
     heard = Heard(*[from_on(0.6)] * 9)
     least(heard)
     assert len(heard.asked) <= 4
+
+
+def test_what_is_graded_must_not_get_louder_by_more_than_noise_though_it_is_loud() -> None:
+    loud = {0.0: 2 * (1 + SLACK) + 0.01, 0.7: 2.0}
+    assert least(Heard(loud)) == 1
+    assert 0.7 <= least(Heard(loud), {0}) < 0.8
+    assert least(Heard({0.0: 2 * (1 + SLACK) - 0.01, 0.7: 2.0}), {0}) < 0.5
+
+
+def test_what_is_graded_may_rise_to_the_margin_where_it_is_silent() -> None:
+    assert least(Heard({0.0: MARGIN - 0.01, 0.9: 0.1}), {0}) < 0.5
+    assert least(Heard({0.0: MARGIN + 0.01, 0.9: 0.1}), {0}) > 0.85
+
+
+def test_the_graded_and_the_silent_both_decide_and_what_is_merely_loud_does_not() -> None:
+    graded = {0.0: 3.0, 0.6: 1.5}
+    heard = Heard(graded, from_on(0.8), {0.0: 1.2})
+    assert least(heard, {0}) == least(Heard(from_on(0.8)))
+    assert all(asked == {0, 1} for _, asked in heard.asked[1:])
+    assert least(Heard(graded, from_on(0.4)), {0}) == least(Heard(from_on(0.6)))
+
+
+@given(st.lists(curves, max_size=4), st.sets(st.integers(0, 3)))
+def test_nothing_graded_gets_louder_than_it_may(views: list[dict[float, float]], graded: set[int]) -> None:
+    heard = Heard(*views)
+    factor = least(heard, graded)
+    assert FAINTEST <= factor <= 1
+    for index in graded & set(range(len(views))):
+        assert heard.at(index, factor) <= max(MARGIN, heard.at(index, 1.0) * (1 + SLACK))

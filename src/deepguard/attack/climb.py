@@ -27,12 +27,11 @@ def momentum_ascent(
     heed: Heed,
     momentum: float = 0.5,
 ) -> Change:
-    """Climb by signed steps with momentum (MI-FGSM, Dong et al. 2018) and a step that shrinks; return the last change.
+    """Climb by steps with momentum (MI-FGSM, Dong et al. 2018) that shrink; return the last change.
 
-    The step goes from a quarter of the budget's radius to a fortieth (docs/decisions/0008: momentum 0.5 and a decaying
-    step beat 0.9 and a fixed one). Each gradient counts alike, whatever its length, as there. The last change is
-    returned rather than the best, since under a random objective
-    the best is a lucky draw.
+    How a step looks is the budget's; its share of the radius goes from a quarter to a fortieth (docs/decisions/0008:
+    momentum 0.5 and a decaying step beat 0.9 and a fixed one). Each gradient counts alike, whatever its length, as
+    there. The last change is returned rather than the best, since under a random objective the best is a lucky draw.
     """
     change = budget.project(start)
     velocity = torch.zeros_like(change)
@@ -40,7 +39,7 @@ def momentum_ascent(
         _, gradient = slope(change, rng)
         velocity = momentum * velocity + gradient / gradient.abs().mean().clamp(min=1e-20)
         share = 0.25 * 0.1 ** ((step - 1) / max(1, steps - 1))
-        change = budget.project(change + share * budget.direction(velocity))
+        change = budget.moved(change, velocity, share)
         if heed(step, change):
             break
     return change

@@ -123,6 +123,7 @@ class Vanish:
         size: height and width of the part as it is given.
         sides: longer sides of the faces that the detector takes from this view, least and most, in widths of the part.
         jitter: in half of the calls the view is up to this factor larger or smaller, and shifted.
+        graded: a face is found or it is not.
     """
 
     detector: FaceDetector
@@ -133,6 +134,7 @@ class Vanish:
     size: tuple[int, int]
     sides: tuple[float, float] = (0.0, math.inf)
     jitter: float = 1.0
+    graded: bool = False
 
     def __call__(self, images: Images, rng: Rng) -> PerImage:
         """Return the value for each image; the part may come at any size."""
@@ -146,10 +148,10 @@ class Vanish:
         return -peaks.pow(4).sum(dim=1)
 
     @torch.no_grad()
-    def loudest(self, images: Images) -> PerImage:
-        """Return the highest score in [0, 1] that the detector gives to the faces, without jitter."""
+    def share(self, images: Images) -> PerImage:
+        """Return the highest score that the detector gives to the faces, in shares of its threshold; without jitter."""
         evidence = self.detector.evidence(self.seen(images, self.view))
-        scores = evidence.logits.sigmoid() * self.near(evidence, self.view)
+        scores = evidence.logits.sigmoid() * self.near(evidence, self.view) / self.detector.threshold
         return scores.max(dim=1).values if scores.shape[1] else scores.new_zeros(len(scores))
 
     def seen(self, images: Images, view: View) -> Images:

@@ -2,54 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Container, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from torch.nn import functional
 
-from deepguard.attack.budgets import Change, Linf
-from deepguard.attack.climb import momentum_ascent
-from deepguard.attack.objectives import Balanced, Beside, Expected, Objective, slope
+from deepguard.attack.objectives import Balanced, Beside, Expected, Objective
 from deepguard.attack.shadow import Shadow
 from deepguard.attack.shift import Shift
-from deepguard.attack.vanish import Vanish, View
+from deepguard.attack.vanish import Vanish
 from deepguard.defences.ink import Flat, Ink
-from deepguard.defences.regions import Region, regions
-from deepguard.defences.roles import Recipe, defences
-from deepguard.defences.search import STRONGEST, Search, least
-from deepguard.defences.through import ACCEPTED, Through
+from deepguard.defences.painter import TURNS, Climb, Told, check_climb, painted
+from deepguard.defences.roles import Recipe, check_least, defences
+from deepguard.defences.scene import Named, Scene, vanishing, worth
+from deepguard.defences.through import Through
 from deepguard.errors import OptionError
 from deepguard.measures.roles import Measure
-from deepguard.models.anchors import resized
 from deepguard.models.roles import FaceDetector
-from deepguard.parallel import in_parallel
-from deepguard.types import Face, Images, PerImage, Progress, Rng, Watch, ignore
-
-UNSEEN = 0.5
-"""Share of its threshold up to which a detector's score for the untouched faces makes a view not worth working on."""
-
-CONTEXT = 0.15
-"""What a region shows beyond the changed area on each side, as a share of the face's size."""
-
-CANVAS = 1_000_000
-"""Pixels of the largest window that is worked on at the picture's own size; a larger one is worked on smaller."""
-
-TURNS = 3
-"""Steps after which every view was asked once: three times the steps hide more than one with all views at once."""
-
-TUNED = 4
-"""Steps from one look at what a person sees to the next."""
-
-SETTLED = 4
-"""Looks after the climb, on the picture at its own size."""
-
-ROOM = 0.96
-"""Share of the target that is used in the end: encoding adds the rest."""
+from deepguard.types import Face, Images, Rng, Watch, ignore
 
 
 @dataclass(frozen=True)
@@ -94,162 +66,41 @@ class FacePoison:
     def __post_init__(self) -> None:
         if not self.surrogates:
             raise OptionError("no detector is chosen; name at least one with --detectors")
-        if not 0 < self.strength <= STRONGEST:
-            raise OptionError(f"strength {self.strength:.4g} is outside 0 to {STRONGEST:g}; 1 is usual")
-        if not 0 <= self.epsilon <= 64 / 255:
-            raise OptionError(f"epsilon {self.epsilon:.4g} is outside 0 to 64/255; 8/255 is usual")
-        for name, lowest in (
-            ("steps", 1),
-            ("cells", 8),
-            ("jitter", 1),
-            ("reach", 0),
-            ("momentum", 0),
-            ("shift", 0),
-            ("shadow", 0),
-        ):
-            if not lowest <= getattr(self, name) < math.inf:
-                raise OptionError(f"{name} is {getattr(self, name)}; it must be at least {lowest}, and finite")
+        check_climb(self.climb(), self.epsilon)
+        check_least(self, jitter=1, shift=0, shadow=0)
+
+    def climb(self) -> Climb:
+        """Return how the change is climbed."""
+        return Climb(self.through, self.strength, self.steps, self.reach, self.cells, self.momentum)
 
     def protect(self, images: Images, faces: list[list[Face]], *, rng: Rng, watch: Watch = ignore) -> Images:
         """Return the images with each one's faces protected."""
-        changed = images.clone()
-        height, width = images.shape[-2:]
-        for index, found in enumerate(faces):
-            work = regions(found, height, width, reach=self.reach, context=CONTEXT)
-            part = sum(region.window.area for region in work) / (height * width)
-            for done, region in enumerate(work):
-                painter = Painter(self, region, changed[index : index + 1], part)
-                painter.paint(rng, partial(self._told, watch, done, len(work)))
-        return changed
+        return painted(self, images, faces, rng, watch)
 
-    def _told(self, watch: Watch, done: int, total: int, step: int, loud: Set[str]) -> None:
-        found = tuple((name, name in loud) for name in self.surrogates)
-        watch(Progress("protect", done * self.steps + step, total * self.steps, found))
+    def aims(self, scene: Scene) -> list[Named]:
+        """Return the aims that are worth working on: the detectors' views in which a face is seen."""
+        return worth(list(vanishing(scene, self.surrogates, self.jitter)), scene)
 
+    def ink(self, scene: Scene) -> Ink | Flat:
+        """Return the shape that is hardly seen, or the plain ball."""
+        if self.epsilon == 0:
+            return Ink(scene.clean, scene.region, self.measures, scene.part)
+        return Flat.of(scene, self.epsilon)
 
-class Painter:
-    """Works on one region of one image, in place."""
+    def prepared(self, ink: Ink | Flat, aims: Sequence[Named], scene: Scene, rng: Rng, told: Told) -> Ink | Flat:
+        """Return the ink as it is."""
+        return ink
 
-    def __init__(self, recipe: FacePoison, region: Region, image: Images, part: float) -> None:
-        self.recipe = recipe
-        self.region = region
-        self.window = region.cut(image)
-        height, width = image.shape[-2:]
-        self.scale = min(1.0, math.sqrt(CANVAS / (self.window.shape[-2] * self.window.shape[-1])))
-        self.clean = _shrunk(self.window, self.scale)
-        around = _shrunk(image, self.scale)
-        self.posted = None if recipe.through is None else recipe.through(max(height, width) * self.scale)
-        self.ink = self._ink(part)
-        parts = [
-            (name, self._vanish(detector, image, around, scale, limits))
-            for name, detector in recipe.surrogates.items()
-            for scale, limits in zip(detector.scales(height, width), detector.limits(height, width), strict=True)
-        ]
-        loud = in_parallel([partial(part.loudest, self.clean) for _, part in parts])
-        self.parts = [
-            each for each, score in zip(parts, loud, strict=True) if float(score) > UNSEEN * each[1].detector.threshold
-        ] or parts
-
-    def _vanish(
-        self, detector: FaceDetector, image: Images, around: Images, scale: float, limits: tuple[float, float]
-    ) -> Vanish:
-        height, width = image.shape[-2:]
-        view = View.of(self.region.window, height, width, scale, whole=detector.whole)
-        whole, _ = resized(image, scale)
-        top, left = view.start
-        true = whole[..., top : top + view.size[0], left : left + view.size[1]]
-        return Vanish(
-            detector,
-            self.region.shares(),
-            view,
-            around,
-            residue=true - view.take(self.clean, around),
-            size=(self.clean.shape[-2], self.clean.shape[-1]),
-            sides=(limits[0] / self.region.window.width, limits[1] / self.region.window.width),
-            jitter=self.recipe.jitter,
-        )
-
-    def _ink(self, part: float) -> Ink | Flat:
-        recipe = self.recipe
-        if recipe.epsilon == 0:
-            return Ink(self.clean, self.region, recipe.measures, part)
-        mask = self.region.mask(*self.clean.shape[-2:]).to(self.clean.device)
-        return Flat(self.clean, recipe.epsilon * mask)
-
-    def paint(self, rng: Rng, told: Callable[[int, Set[str]], None]) -> None:
-        """Climb and write the protected pixels into the window; `told` hears each step and who still finds a face."""
-        ensemble = Balanced([part for _, part in self.parts], turns=TURNS)
-        objective = self._objective(ensemble)
-        search = Search(self.recipe.strength, self.recipe.steps)
-
-        def climbed(change: Change, rng: Rng) -> tuple[PerImage, Change]:
-            leaf = change.detach().requires_grad_()
-            images = self.ink.over(leaf)
-            value, gradient = slope(objective, images.detach(), rng)
-            return value, torch.autograd.grad(images, leaf, gradient)[0]
-
-        def heed(step: int, change: Change) -> bool:
-            loud = {name for index, (name, _) in enumerate(self.parts) if not ensemble.satisfied(index)}
-            told(step, loud)
-            ended = search.ended(step, silent=not loud)
-            if step % TUNED == 0:
-                self.ink.tune(change, search.target, thorough=step == TUNED)
-            return ended
-
-        start = self._start(rng)
-        budget = Linf(torch.ones_like(start[:, :1]))
-        change = momentum_ascent(
-            climbed, start, budget, steps=self.recipe.steps, rng=rng, heed=heed, momentum=self.recipe.momentum
-        )
-        ink = self.ink.fitted(self.window.clone())
-        for look in range(SETTLED):
-            ink.tune(change, ROOM * search.target, thorough=look % 2 == 0)
-        factor = least(lambda share, asked: self._scores(ink.over(share * change), asked))
-        self.window.copy_(ink.over(factor * change))
-
-    def _objective(self, ensemble: Balanced) -> Objective:
-        recipe = self.recipe
-        leading: Objective = ensemble
-        if recipe.shift > 0:
-            crooked = Balanced([Shift(part, self.region.marks()) for _, part in self.parts], turns=TURNS)
-            leading = Beside(leading, ((crooked, recipe.shift),))
-        if self.posted is not None:
-            leading = Expected(leading, self.posted)
-        if recipe.shadow > 0:
-            leading = Beside(leading, ((Shadow(self.clean), recipe.shadow),))
+    def beside(self, leading: Objective, aims: Sequence[Named], scene: Scene) -> Objective:
+        """Return the objective with the shares of the effort that go elsewhere."""
+        if self.shift > 0:
+            seen = [each.aim for each in aims if isinstance(each.aim, Vanish)]
+            crooked: Objective = Balanced([Shift(aim, scene.region.marks()) for aim in seen], turns=TURNS)
+            posted = None if self.through is None else self.through(scene.long_side)
+            leading = Beside(leading, ((crooked if posted is None else Expected(crooked, posted), self.shift),))
+        if self.shadow > 0:
+            leading = Beside(leading, ((Shadow(scene.clean), self.shadow),))
         return leading
-
-    def _start(self, rng: Rng) -> Change:
-        """A faint random start, since the gradient is poor where all is exactly as the detectors like it."""
-        height, width = self.clean.shape[-2:]
-        share = min(1.0, self.recipe.cells / (self.region.smallest() * self.scale))
-        size = max(1, round(height * share)), max(1, round(width * share))
-        noise = torch.rand((1, self.ink.channels, *size), generator=rng).to(self.clean.device)
-        return (2 * noise - 1) / 4
-
-    def _scores(self, window: Images, asked: Container[int] | None) -> dict[int, float]:
-        """Return how loud each view is in shares of its detector's threshold, in each version that has to pass.
-
-        Views and versions are numbered together; those that are `asked`, None for all.
-        """
-        images = _shrunk(window, self.scale)
-        # the same draw for every candidate, or a lucky one would win
-        versions = [images, *(chain(images, Rng().manual_seed(0)) for chain in ACCEPTED if self.posted is not None)]
-        pairs = [(part, version) for version in versions for _, part in self.parts]
-        wanted = {index: pair for index, pair in enumerate(pairs) if asked is None or index in asked}
-        scores = in_parallel([partial(part.loudest, version) for part, version in wanted.values()])
-        return {
-            index: float(score) / part.detector.threshold
-            for (index, (part, _)), score in zip(wanted.items(), scores, strict=True)
-        }
-
-
-def _shrunk(images: Images, scale: float) -> Images:
-    if scale == 1:
-        return images.clone()
-    height, width = images.shape[-2:]
-    size = max(1, round(height * scale)), max(1, round(width * scale))
-    return functional.interpolate(images, size=size, mode="area")
 
 
 @defences.register("facepoison")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -13,6 +14,7 @@ from torch.nn import functional
 from deepguard.attack.budgets import Change
 from deepguard.defences.looks import Look, distance
 from deepguard.defences.regions import Region
+from deepguard.defences.scene import Scene
 from deepguard.measures.ceilings import PICTURE
 from deepguard.measures.roles import Measure
 from deepguard.measures.skin import blurred, luma
@@ -82,7 +84,9 @@ class Ink:
         `measures` are those at hand of "ssim" and "lpips"; `part` is the share of the picture that is worked on, all
         windows together.
         """
-        self.clean = clean
+        self.clean = self.base = clean
+        self.where: Map | float = 1.0
+        self.most = 1.0
         self.region = region
         self.measures = measures
         self.part = part
@@ -101,14 +105,28 @@ class Ink:
             for look, (place, share) in zip(looks, owned, strict=True)
         ]
         self._size = self._sized()
-        # a channel that is cut off at black or white would change the colour
-        self._room = -clean.amin(dim=1, keepdim=True), 1 - clean.amax(dim=1, keepdim=True)
+
+    def upon(self, base: Images, where: Map | float = 1.0) -> Ink:
+        """Return the ink for a window that is changed already; what is seen is still held against `clean`.
+
+        Of each pixel's size the share `where`, in [0, 1], is used.
+        """
+        ink = copy(self)
+        ink.base, ink.where = base, where
+        ink._size = ink._sized()
+        return ink
+
+    def used(self, images: Images) -> float:
+        """Return the worst share of a face's or the picture's ceilings that the window uses when it shows these."""
+        faces = [max(plot.look.pattern(images), plot.look.distance(images, self.measures)) for plot in self.plots]
+        return max([self._whole(images), *faces])
 
     def over(self, change: Change) -> Images:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""
-        darker, brighter = self._room
-        moved = _fitted(change, self.clean) * self._size
-        return (self.clean + moved.clamp(min=darker, max=brighter)).clamp(0, 1)
+        # a channel that is cut off at black or white would change the colour
+        darker, brighter = -self.base.amin(dim=1, keepdim=True), 1 - self.base.amax(dim=1, keepdim=True)
+        moved = _fitted(change, self.base) * self._size
+        return (self.base + moved.clamp(min=darker, max=brighter)).clamp(0, 1)
 
     @torch.no_grad()
     def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
@@ -148,14 +166,14 @@ class Ink:
             shape = torch.empty(1, 1, rows.stop - rows.start, columns.stop - columns.start)
             smooth, busy = _fitted(plot.smooth, shape), _fitted(plot.busy, shape)
             ink.plots[index] = replace(own, smooth=smooth, busy=busy, sizes=plot.sizes)
-        ink._size = ink._sized()
-        return ink
+        where = self.where if isinstance(self.where, float) else _fitted(self.where, window)
+        return ink.upon((window + _fitted(self.base - self.clean, window)).clamp(0, 1), where)
 
     def _sized(self) -> Map:
         size = torch.zeros_like(self.clean[:, :1])
         for plot in self.plots:
             size[..., *plot.place] += plot.size()
-        return size
+        return (size * self.where).clamp(max=self.most)
 
 
 @dataclass
@@ -172,6 +190,12 @@ class Flat:
     def channels(self) -> int:
         """How many channels a change has."""
         return 1 if bool((self.clean[:, :1] == self.clean).all()) else 3
+
+    @classmethod
+    def of(cls, scene: Scene, epsilon: float) -> Flat:
+        """Return the ball of radius `epsilon`, of 1, where a region may change."""
+        mask = scene.region.mask(*scene.clean.shape[-2:]).to(scene.clean.device)
+        return cls(scene.clean, epsilon * mask)
 
     def over(self, change: Change) -> Images:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""

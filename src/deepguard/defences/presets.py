@@ -22,13 +22,18 @@ NINE = (
 """The detectors that every preset hides from: FacePoison's five, and those that today's tools use."""
 
 
+ENCODERS = ("mobilefacenet-ms1m", "mobilefacenet-casia")
+"""The encoders that every preset hides from; the others at hand judge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One choice: a defence, the detectors it hides from, what it is optimised through, and its options."""
+    """One choice: a defence, the models it hides from, what it is optimised through, and its options."""
 
     summary: str
-    defence: str = "facepoison"
+    defence: str = "shield"
     detectors: tuple[str, ...] = NINE
+    encoders: tuple[str, ...] = ENCODERS
     through: str = "any"
     options: Mapping[str, float | int | bool] = field(default_factory=lambda: MappingProxyType({}))
 

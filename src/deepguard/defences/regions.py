@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from deepguard.types import Box, Face, Images, Landmarks
+
+USUAL: Landmarks = ((0.27, 0.39), (0.73, 0.39), (0.50, 0.58), (0.295, 0.745), (0.705, 0.745))
+"""Landmarks as shares of a face's box: the median of what RetinaFace finds in 300 photos of LFW, made symmetrical."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class Region:
             return ()
         left, top, across, down = self.window.left, self.window.top, self.window.width, self.window.height
         return tuple(tuple(((x - left) / across, (y - top) / down) for x, y in face.landmarks) for face in self.faces)
+
+    def guessed(self) -> tuple[Landmarks, ...]:
+        """Return what `marks` does, and for a face without landmarks those of a usual face in its box."""
+        given = (
+            face.landmarks
+            or tuple((face.box.left + x * face.box.width, face.box.top + y * face.box.height) for x, y in USUAL)
+            for face in self.faces
+        )
+        return replace(self, faces=tuple(Face(Box(0, 0, 0, 0), 0, landmarks) for landmarks in given)).marks()
 
     def smallest(self) -> float:
         """Return the side in pixels of the smallest face, as the root of its area."""

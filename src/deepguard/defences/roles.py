@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
+from deepguard.errors import OptionError
 from deepguard.models.roles import FaceDetector
 from deepguard.registry import Registry
 from deepguard.types import Face, Images, Rng, Watch, ignore
@@ -39,6 +41,18 @@ def options_of(recipe: Recipe) -> dict[str, str]:
 def defaults_of(recipe: Recipe) -> dict[str, Any]:
     """Return the default of each option that a user may set, by name."""
     return {each.name: each.default for each in _settable(recipe)}
+
+
+def attacked_by(defence: object) -> tuple[str, ...]:
+    """Return the names of all models that a defence attacks: its `surrogates`, and its `encoders` if it has any."""
+    return tuple(name for role in ("surrogates", "encoders") for name in getattr(defence, role, {}))
+
+
+def check_least(values: object, **least: float) -> None:
+    """Raise OptionError where one of the named fields is below this number, or not finite."""
+    for name, lowest in least.items():
+        if not lowest <= getattr(values, name) < math.inf:
+            raise OptionError(f"{name} is {getattr(values, name)}; it must be at least {lowest}, and finite")
 
 
 def equipped(recipe: Recipe, tools: Mapping[str, Any]) -> dict[str, Any]:

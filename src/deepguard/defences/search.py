@@ -19,6 +19,9 @@ FAINTEST = 0.35
 MARGIN = 0.8
 """Share of a threshold up to which a score counts as silent in that search; the rest is for what posting adds."""
 
+SLACK = 0.02
+"""By which share what is graded may get louder: less is noise."""
+
 ROUNDS = 3
 """Halvings of the range in which the last factor is searched."""
 
@@ -42,14 +45,19 @@ class Search:
         return silent and self.target <= FAINTEST * self.strength
 
 
-def least(scores: Callable[[float, Container[int] | None], Mapping[int, float]]) -> float:
+def least(scores: Callable[[float, Container[int] | None], Mapping[int, float]], graded: Container[int] = ()) -> float:
     """Return the smallest factor found in [FAINTEST, 1] at which all stay silent that are silent at 1.
 
     `scores` tells for a factor how loud those that are asked are (None: all), by number, in shares of their thresholds.
-    Where none is silent the factor is 1. By halving the range: what is silent at a factor need not be so at every
-    larger one, so this is a good factor rather than the least of all.
+    The `graded` ones must not get louder by more than `SLACK`, silent or not. Where there is nothing to keep the
+    factor is 1. By halving the range: what is silent at a factor need not be so at every larger one, so this is a good
+    factor rather than the least of all.
     """
-    bounds = {index: max(MARGIN, score) for index, score in scores(1.0, None).items() if score < 1}
+    bounds = {
+        index: max(MARGIN, score * (1 + SLACK if index in graded else 1))
+        for index, score in scores(1.0, None).items()
+        if score < 1 or index in graded
+    }
     if not bounds:
         return 1.0
     low, high = FAINTEST, 1.0
