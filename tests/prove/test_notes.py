@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from deepguard.prove.notes import CLEAN, achieved
+from deepguard.prove.likeness import Likeness
+from deepguard.prove.notes import CLEAN, achieved, recognised_still
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.types import Note
 
@@ -75,3 +76,48 @@ def test_each_note_is_one_sentence() -> None:
         assert ". " not in note.text
         assert not note.text.endswith(".")
         assert note.text[0].islower()
+
+
+def known(encoder: str, *cosines: float | None, threshold: float | None = 0.3) -> Likeness:
+    """What an encoder says of each face: hidden after posting, whatever it says of the delivered picture."""
+    return Likeness(encoder, "toy", threshold, {"delivered": cosines, "kakaotalk": (-0.1,) * len(cosines)})
+
+
+def told_of(*likenesses: Likeness, attacked: tuple[str, ...] = ("one", "two")) -> dict[str, Note]:
+    return {note.code: note for note in recognised_still(likenesses, attacked)}
+
+
+def test_where_every_face_became_a_stranger_there_is_nothing_to_tell() -> None:
+    assert told_of(known("one", 0.1, 0.3), known("two", -0.2, 0.0)) == {}
+    assert told_of() == {}
+
+
+def test_an_encoder_that_still_knows_a_face_is_named_with_what_goes_further() -> None:
+    told = told_of(known("one", 0.1, 0.31), known("two", 0.1, 0.1))
+    assert set(told) == {"recognised"}
+    assert told["recognised"].count == 1
+    assert told["recognised"].text == "one still takes a face for the same person; --preset strong goes further"
+
+
+def test_several_encoders_that_know_a_face_are_named_in_one_sentence() -> None:
+    told = told_of(known("one", 0.9), known("two", 0.9))
+    assert told["recognised"].count == 2
+    assert told["recognised"].text.startswith("one, two still take a face")
+
+
+def test_an_encoder_that_only_judges_or_was_never_calibrated_is_no_promise_broken() -> None:
+    assert told_of(known("three", 0.9), known("one", 0.9, threshold=None)) == {}
+
+
+def test_that_a_face_without_landmarks_was_not_measured_is_told_once() -> None:
+    told = told_of(known("one", 0.1, None), known("two", None, 0.9), known("three", None, None))
+    assert set(told) == {"recognised", "no_landmarks"}
+    assert "not measured where no landmarks are known" in told["no_landmarks"].text
+    assert len(list(recognised_still([known("one", None), known("two", None)], ["one"]))) == 1
+
+
+def test_each_note_about_encoders_is_one_sentence() -> None:
+    for note in told_of(known("one", 0.9, None)).values():
+        assert "\n" not in note.text
+        assert ". " not in note.text
+        assert not note.text.endswith(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from deepguard.prove.likeness import Likeness
 from deepguard.prove.verify import Judgement
 from deepguard.types import Note
 
@@ -34,3 +35,14 @@ def achieved(
     if excess > CLEAN:
         text = f"the change may be seen: it is {excess:.1f} times what is hardly seen; a smaller {size} is fainter"
         yield Note("visible", text)
+
+
+def recognised_still(likenesses: Sequence[Likeness], attacked: Collection[str]) -> Iterator[Note]:
+    """Tell which of the encoders that were attacked still know a face."""
+    knowing = [each.encoder for each in likenesses if each.encoder in attacked and any(each.matched("delivered"))]
+    if knowing:
+        verb = "take" if len(knowing) > 1 else "takes"
+        text = f"{', '.join(knowing)} still {verb} a face for the same person; --preset strong goes further"
+        yield Note("recognised", text, len(knowing))
+    if likenesses and any(None in each.after["delivered"] for each in likenesses):
+        yield Note("no_landmarks", "whether encoders still know a face was not measured where no landmarks are known")

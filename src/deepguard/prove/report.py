@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from deepguard.filters.photo import Filters
+from deepguard.prove.likeness import Likeness
 from deepguard.prove.verify import Judgement
 from deepguard.types import Face, Note
 
@@ -44,7 +45,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """A detector that took part: the files it was made of, by name and SHA-256, and whether it was attacked."""
+    """A detector or encoder that took part: the files it was made of, by SHA-256, and whether it was attacked."""
 
     name: str
     attacked: bool
@@ -56,7 +57,7 @@ class Report:
     """Everything about one protected picture, measured on the encoded file, read back.
 
     `before` everywhere is the picture after its `filters`: what is measured is the protection alone.
-    `seconds` names each part of the work; `options` are the defence's; `missing` are chosen detectors whose weights
+    `seconds` names each part of the work; `options` are the defence's; `missing` are chosen models whose weights
     are not here; `notes` are what a user should know; as JSON, their sentences.
     """
 
@@ -78,6 +79,7 @@ class Report:
     missing: tuple[str, ...]
     picture_quality: Quality
     face_quality: tuple[Quality, ...]
+    likenesses: tuple[Likeness, ...] = ()
     filters: Filters = field(default_factory=Filters)
     notes: tuple[Note, ...] = field(default=())
 

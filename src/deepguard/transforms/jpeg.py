@@ -86,7 +86,7 @@ def steps(table: tuple[int, ...], quality: int) -> list[float]:
 
 def _codec(images: Images, qualities: list[int], *, whole: Rounding, step: Rounding) -> Images:
     height, width = images.shape[-2:]
-    planes = _mixed(whole(images * 255), TO_YCC)
+    planes = mixed(whole(images * 255), TO_YCC)
     # libjpeg repeats the last row and column until its blocks of 16x16 are full
     padded = functional.pad(planes, (0, -width % 16, 0, -height % 16), mode="replicate")
     luma = _quantised(whole(padded[:, :1]) - 128, LUMA, qualities, step) + 128
@@ -94,18 +94,19 @@ def _codec(images: Images, qualities: list[int], *, whole: Rounding, step: Round
     small = whole(chroma)[..., : math.ceil(height / 2), : math.ceil(width / 2)].clamp(-128, 127)
     large = whole(functional.interpolate(small, scale_factor=2.0, mode="bilinear"))[..., :height, :width]
     planes = torch.cat((whole(luma)[..., :height, :width].clamp(0, 255), large), dim=1)
-    return whole(_mixed(planes, TO_RGB)).clamp(0, 255) / 255
+    return whole(mixed(planes, TO_RGB)).clamp(0, 255) / 255
 
 
 def _without_quantiser(images: Images) -> Images:
     height, width = images.shape[-2:]
-    planes = _mixed(images, TO_YCC)
+    planes = mixed(images, TO_YCC)
     padded = functional.pad(planes[:, 1:], (0, width % 2, 0, height % 2), mode="replicate")
     chroma = functional.interpolate(functional.avg_pool2d(padded, 2), scale_factor=2.0, mode="bilinear")
-    return _mixed(torch.cat((planes[:, :1], chroma[..., :height, :width]), dim=1), TO_RGB)
+    return mixed(torch.cat((planes[:, :1], chroma[..., :height, :width]), dim=1), TO_RGB)
 
 
-def _mixed(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+def mixed(images: Tensor, matrix: tuple[tuple[float, ...], ...]) -> Tensor:
+    """Return the images (b x 3 x h x w) with each pixel's channels mixed by the matrix's rows: `TO_YCC`, `TO_RGB`."""
     return functional.conv2d(images, images.new_tensor(matrix)[:, :, None, None])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from deepguard.errors import OptionError
 from deepguard.transforms.jpeg import Jpeg
-from deepguard.transforms.posting import Cap, Compress, Posting, Scale
+from deepguard.transforms.posting import Cap, Compress, Posting, Scale, Step
 from deepguard.transforms.resize import Kernel, scaled
 from deepguard.types import Images, Rng
 
@@ -17,6 +18,8 @@ class Posted:
     WebP has no differentiable form here: JPEG at the same quality number stands for it. On three sample
     photos at 60 to 90 the JPEG of like structural similarity lay within 12 numbers of the WebP, mostly within 6.
 
+    A chain with steps that only a proof takes raises OptionError.
+
     Attributes:
         posting: the chain.
         long_side: pixels of the whole picture's longer side where the images are crops of one, so that a
@@ -26,6 +29,10 @@ class Posted:
 
     posting: Posting
     long_side: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(step, Step) for step in self.posting.steps):
+            raise OptionError(f"the chain {self.posting.name} is one that only proofs take; choose another one")
 
     def __call__(self, images: Images, rng: Rng) -> Images:
         """Return the images as they are seen after posting; their size may be smaller."""

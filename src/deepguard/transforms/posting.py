@@ -1,8 +1,8 @@
 """What platforms do to a posted picture, as named chains of steps.
 
 The chains are data for two users: the transform that an attack looks through (`transforms.posted`) and the proof,
-which takes the same steps with real codecs. Platforms publish little and change it without notice, so that each
-chain but the plain ones is an approximation: its `source` says from where and from when.
+which takes the same steps with real codecs, and some that only it takes. Platforms publish little and change it
+without notice, so that each chain but the plain ones is an approximation: its `source` says from where and from when.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from deepguard.errors import unknown
+from deepguard.errors import OptionError, unknown
+from deepguard.transforms.steps import Grain, Median, Restore, Salt, Soften, Tone, Trial, Trim
 
 if TYPE_CHECKING:
     from deepguard.transforms.resize import Kernel
@@ -56,19 +57,39 @@ class Posting:
     """
 
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step | Trial, ...]
     summary: str
     source: str
 
+    @property
+    def random(self) -> bool:
+        """Whether chance has a part in it."""
+        return any(
+            step.lowest < step.highest if isinstance(step, Compress) else isinstance(step, Grain | Salt)
+            for step in self.steps
+        )
+
 
 def posting(name: str) -> Posting:
-    """Return the chain called `name`, or raise OptionError with the nearest name."""
+    """Return the chain called `name` that an attack can look through, or raise OptionError with the nearest name."""
+    if name in TRIALS:
+        known = ", ".join(POSTINGS)
+        raise OptionError(f"the chain {name} is one that only proofs take; a protection looks through: {known}")
     if name not in POSTINGS:
         raise unknown("posting chain", name, POSTINGS)
     return POSTINGS[name]
 
 
+def column(name: str) -> Posting:
+    """Return the chain called `name` that a proof can take, or raise OptionError with the nearest name."""
+    if name not in COLUMNS:
+        raise unknown("posting chain", name, COLUMNS)
+    return COLUMNS[name]
+
+
 _DEFINED = "defined here, no platform meant"
+
+_BENCHMARK = "Proactive Defense Benchmark (ICML 2026), whose probes are very mild"
 
 _CHAINS = (
     Posting("jpeg75", (Compress("jpeg", 75, 75),), "JPEG at quality 75, full size", _DEFINED),
@@ -134,4 +155,41 @@ _CHAINS = (
 )
 
 POSTINGS: dict[str, Posting] = {chain.name: chain for chain in _CHAINS}
+"""All chains that an attack can look through, by name."""
+
+
+def _jpeg(quality: int) -> Posting:
+    steps = (Compress("jpeg", quality, quality),)
+    return Posting(f"jpeg{quality}", steps, f"JPEG at quality {quality}, full size", _DEFINED)
+
+
+def _resized(percent: int) -> Posting:
+    summary = f"reduced to {percent} % of its size and brought back"
+    return Posting(f"resized{percent}", (Scale(percent / 100), Restore()), summary, _DEFINED)
+
+
+_TRIALS = (
+    *(_jpeg(quality) for quality in (95, 90, 70, 50, 30)),
+    *(_resized(percent) for percent in (75, 50, 25)),
+    Posting("crop", (Trim(0.95), Compress("jpeg", 90, 90)), "the middle 95 % of each side, then JPEG 90", _DEFINED),
+    Posting(
+        "screenshot",
+        (Scale(1.3, "bilinear"), Tone(1.1), Compress("jpeg", 90, 90)),
+        "shown 1.3 times as large on a slightly darker screen, taken from there, JPEG 90",
+        _DEFINED,
+    ),
+    Posting("blur", (Soften(1.0),), "blurred by a Gaussian of 1 px", _DEFINED),
+    Posting("denoise", (Median(3),), "median of 3 x 3 pixels, to remove a protection", _DEFINED),
+    Posting("grain", (Grain(5 / 255),), "Gaussian noise of 5 levels of 255", _DEFINED),
+    Posting("blur-k3", (Soften(0.8),), "blurred by a Gaussian as OpenCV's 3 x 3 (0.8 px)", _BENCHMARK),
+    Posting("grain-001", (Grain(0.001**0.5),), "Gaussian noise of variance 0.001", _BENCHMARK),
+    Posting("grain-003", (Grain(0.003**0.5),), "Gaussian noise of variance 0.003", _BENCHMARK),
+    Posting("salt-001", (Salt(0.001),), "1 of 1,000 pixels black or white", _BENCHMARK),
+    Posting("salt-003", (Salt(0.003),), "3 of 1,000 pixels black or white", _BENCHMARK),
+)
+
+TRIALS: dict[str, Posting] = {chain.name: chain for chain in _TRIALS}
+"""The chains that only a proof takes, by name."""
+
+COLUMNS: dict[str, Posting] = {**POSTINGS, **TRIALS}
 """All chains by name."""

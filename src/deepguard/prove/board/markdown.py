@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from deepguard.prove.board import tables
+from deepguard.prove.board.parts import absences, words
 from deepguard.prove.board.records import LARGE, MOST, Board, Photo
-from deepguard.prove.board.tables import counted, printable, size
+from deepguard.prove.board.tables import counted, size
 
 LEGEND = """\
 All is measured on the written file, read back. A face is what at least two detectors see in the untouched photo. A cell
@@ -38,7 +39,7 @@ def markdown(board: Board) -> str:
         *_section("Groups and small faces", others, board),
         *tables.times(board),
         *tables.each_photo(board),
-        *_absences(board),
+        *absences(board.left_out, board.failed),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -46,19 +47,13 @@ def markdown(board: Board) -> str:
 def _about(board: Board) -> Iterator[str]:
     faces = sum(len(photo.faces) for photo in board.photos)
     left = f", {len(board.left_out)} left out, {len(board.failed)} failed"
-    options = "; ".join(f"{name} {_words(value)}" for name, value in board.options.items())
+    options = "; ".join(f"{name} {words(value)}" for name, value in board.options.items())
     yield f"{board.created}; deepguard {board.version}; {board.machine}."
     yield f"{counted(len(board.photos), 'photo')} with {counted(faces, 'face')}{left}. {options}."
     if not board.complete:
         yield "The run was stopped before its end; the same command goes on."
     if board.missing:
         yield f"Not at hand, so neither attacked nor asked: {', '.join(board.missing)}."
-
-
-def _words(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value)) or "none"
-    return "all" if value is None else str(value)
 
 
 def _section(title: str, photos: Sequence[Photo], board: Board) -> Iterator[str]:
@@ -77,10 +72,3 @@ def _section(title: str, photos: Sequence[Photo], board: Board) -> Iterator[str]
     yield from tables.held_out(photos, board)
     yield "### Visibility: median (worst)"
     yield tables.qualities(photos, groups, board.detectors)
-
-
-def _absences(board: Board) -> Iterator[str]:
-    for title, absent in (("Left out", board.left_out), ("Failed", board.failed)):
-        if absent:
-            yield f"## {title}"
-            yield "\n".join(f"- {printable(each.name)}: {printable(each.reason)}" for each in absent)

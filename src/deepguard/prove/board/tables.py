@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from deepguard.prove.board.figures import RETRY, Count, Group, Mean, count, mean, seen_before
+from deepguard.prove.board.parts import percent, printable, table
 from deepguard.prove.board.records import Arm, Board, Photo
 from deepguard.prove.report import Quality
 
@@ -101,7 +102,7 @@ def delivered(photos: Sequence[Photo], groups: Sequence[Group], detectors: Seque
         for name in detectors
     ]
     means = [_interval(mean(photos, each, detectors, "delivered")) for each in groups]
-    return _table(
+    return table(
         ["detector", "before", *(_title(photos, each, detectors) for each in groups)], [*rows, ["**mean**", "", *means]]
     )
 
@@ -113,7 +114,7 @@ def means(photos: Sequence[Photo], groups: Sequence[Group], detectors: Sequence[
         [_title(photos, group, detectors), *(_interval(mean(photos, group, detectors, each)) for each in versions)]
         for group in groups
     ]
-    return _table(["", *versions], rows)
+    return table(["", *versions], rows)
 
 
 def posted(photos: Sequence[Photo], group: Group, detectors: Sequence[str]) -> str:
@@ -121,7 +122,7 @@ def posted(photos: Sequence[Photo], group: Group, detectors: Sequence[str]) -> s
     versions = _versions(photos, group, detectors)
     rows = [[name, *(_cell(count(photos, group, name, version)) for version in versions)] for name in detectors]
     means = [_interval(mean(photos, group, detectors, version)) for version in versions]
-    return _table(["detector", *versions], [*rows, ["**mean**", *means]])
+    return table(["detector", *versions], [*rows, ["**mean**", *means]])
 
 
 def held_out(photos: Sequence[Photo], board: Board) -> Iterator[str]:
@@ -139,7 +140,7 @@ def held_out(photos: Sequence[Photo], board: Board) -> Iterator[str]:
     ]
     means = [_interval(mean(chosen, each, board.detectors, version)) for each, version in columns]
     yield f"### Leaving one detector out: {first}, {size(chosen)}"
-    yield _table(["detector", *titles], [*rows, ["**mean**", *means]])
+    yield table(["detector", *titles], [*rows, ["**mean**", *means]])
 
 
 def qualities(photos: Sequence[Photo], groups: Sequence[Group], detectors: Sequence[str]) -> str:
@@ -152,7 +153,7 @@ def qualities(photos: Sequence[Photo], groups: Sequence[Group], detectors: Seque
         within = sum(arm.excess <= 1 for arm in arms)
         cells = [_spread(arms, of, name, form) for _, of, name, form in QUALITIES]
         rows.append([group.title.removesuffix(", own"), *cells, f"{within}/{len(arms)}"])
-    return _table(["", *(title for title, *_ in QUALITIES), "within ceilings"], rows)
+    return table(["", *(title for title, *_ in QUALITIES), "within ceilings"], rows)
 
 
 def _spread(arms: Iterable[Arm], of: str, name: str, form: str) -> str:
@@ -178,7 +179,7 @@ def times(board: Board) -> Iterator[str]:
     if not rows:
         return
     yield "## Seconds and memory"
-    yield _table(["median", "pictures", *PARTS, "all"], rows)
+    yield table(["median", "pictures", *PARTS, "all"], rows)
     yield f"Largest memory of the process: {max(photo.memory for photo in board.photos) / 2**20:,.0f} MiB."
 
 
@@ -210,7 +211,7 @@ def each_photo(board: Board) -> Iterator[str]:
         name = printable(photo.name).replace("|", "\\|")
         rows.append([name, f"{photo.width} x {photo.height}", str(len(photo.faces)), *cells])
     yield "## Each photo, as delivered"
-    yield _table(["photo", "pixels", "faces", *heads], rows)
+    yield table(["photo", "pixels", "faces", *heads], rows)
 
 
 def _photo(photo: Photo, arm: Arm, board: Board) -> list[str]:
@@ -220,19 +221,9 @@ def _photo(photo: Photo, arm: Arm, board: Board) -> list[str]:
     return [f"{found}/{before}", f"{arm.excess:.2f}", f"{sum(arm.seconds.values()):.1f}"]
 
 
-def printable(text: str) -> str:
-    """Return a name in one line: file names can hold line breaks and stray bytes."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
-
-
 def _cell(known: Count | None) -> str:
     return "-" if known is None else f"{known.found}/{known.before}"
 
 
 def _interval(found: Mean | None) -> str:
-    return "-" if found is None else f"{found.share:.0%} [{found.low:.0%}, {found.high:.0%}]".replace("%", " %")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---", *["--:"] * (len(head) - 1)], *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return "-" if found is None else percent(found.share, found.low, found.high)
