@@ -15,7 +15,7 @@ from torch import Tensor
 
 import deepguard
 from deepguard.api import Models, Options, Protected, device_named, load_models, protect
-from deepguard.defences.presets import NINE
+from deepguard.defences.presets import ENCODERS, NINE
 from deepguard.errors import NoFace, OptionError, WeightsMissing
 from deepguard.media.picture import Picture
 from deepguard.media.read import decode
@@ -112,7 +112,7 @@ def test_a_fresh_installation_hides_from_what_it_has(result: Protected) -> None:
 def test_the_report_says_how_it_was_made(result: Protected, models: Models) -> None:
     report = result.report
     assert report.version == deepguard.__version__
-    assert (report.preset, report.defence, report.through) == ("balanced", "facepoison", "none")
+    assert (report.preset, report.defence, report.through) == ("balanced", "shield", "none")
     assert (report.device, report.seed, report.chosen) == ("cpu", 0, (1,))
     assert report.options["steps"] == 30
     assert report.options["strength"] == 4
@@ -128,8 +128,8 @@ def test_the_report_says_how_it_was_made(result: Protected, models: Models) -> N
 def test_what_is_missing_is_named(picture: Picture, models: Models) -> None:
     assert models.missing == tuple(name for name in NINE if name != "mtcnn")
     report = protect(picture, models, Options(steps=1)).report
-    assert report.missing == models.missing
-    assert protect(picture, models, dataclasses.replace(FEW, steps=1)).report.missing == ()
+    assert report.missing == (*models.missing, *ENCODERS)
+    assert protect(picture, models, dataclasses.replace(FEW, steps=1, encoders=())).report.missing == ()
 
 
 def test_nothing_changes_far_from_the_face_in_a_lossless_file(astronaut: Tensor, models: Models) -> None:
@@ -225,16 +225,16 @@ def test_only_the_chosen_face_is_changed_and_judged(astronaut: Tensor, models: M
         ({"detectors": ("mtcn",)}, "did you mean mtcnn"),
         ({"detectors": ("mtcnn", "yunett")}, "did you mean yunet"),
         ({"extra": {"rech": 0.2}}, "did you mean reach"),
-        ({"extra": {"reach": True}}, "reach of facepoison is a number"),
+        ({"extra": {"reach": True}}, "reach of shield is a number"),
         ({"strength": 0.0}, "strength 0 is outside 0 to 4; 1 is usual"),
         ({"strength": 4.5}, "strength 4.5 is outside 0 to 4; 1 is usual"),
         ({"strength": -1.0}, "strength -1 is outside 0 to 4; 1 is usual"),
         ({"strength": math.nan}, "strength nan is outside 0 to 4; 1 is usual"),
-        ({"strength": "much"}, "strength of facepoison is a number, not much"),
-        ({"strength": True}, "strength of facepoison is a number, not True"),
+        ({"strength": "much"}, "strength of shield is a number, not much"),
+        ({"strength": True}, "strength of shield is a number, not True"),
         ({"extra": {"epsilon": 1.5}}, "epsilon 1.5 is outside"),
-        ({"extra": {"minimal": True}}, "no option of facepoison called minimal"),
-        ({"steps": 2.5}, "steps of facepoison is a whole number, not 2.5"),
+        ({"extra": {"minimal": True}}, "no option of shield called minimal"),
+        ({"steps": 2.5}, "steps of shield is a whole number, not 2.5"),
         ({"steps": 0}, "must be at least 1"),
     ],
 )
@@ -292,7 +292,7 @@ def test_a_device_that_is_not_here_is_refused() -> None:
 def test_detectors_that_are_not_chosen_only_judge(stock: Callable[..., Shelf], picture: Picture) -> None:
     shelf = stock(ULTRALIGHT)
     models = load_models(shelf, CPU)
-    report = protect(picture, models, dataclasses.replace(FEW, steps=1)).report
+    report = protect(picture, models, dataclasses.replace(FEW, steps=1, encoders=())).report
     assert {model.name: model.attacked for model in report.models}["mtcnn"]
     assert not {model.name: model.attacked for model in report.models}["ultralight"]
     assert {each.detector for each in report.judgements} == set(models.detectors)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from tests.cli.conftest import Run
 
 from deepguard.cli import doctor as command
-from deepguard.models.roles import classifiers, detectors
+from deepguard.models.embedding import ARCFACE
+from deepguard.models.roles import classifiers, detectors, encoders
 from deepguard.registry import Extra, Registry
 from deepguard.weights.catalogue import Weights
 from deepguard.weights.shelf import Shelf
@@ -21,7 +23,7 @@ def test_missing_weights_are_no_fault_and_the_embedded_detector_really_works(dee
     rows = {line.split()[0]: line for line in result.output.splitlines() if line.strip()}
     assert "works" in rows["mtcnn"]
     assert "deepguard models pull retinaface" in rows["retinaface"]
-    assert set(detectors.names()) | set(classifiers.names()) <= set(rows)
+    assert set(detectors.names()) | set(classifiers.names()) | set(encoders.names()) <= set(rows)
     assert "deepguard models pull meso4" in rows["meso4"]
     assert "1 of 9 detectors are here" in result.output
     assert not home.exists(), "looking changes nothing"
@@ -68,3 +70,18 @@ def test_what_is_here_is_tried_and_its_fault_is_named(tmp_path: Path, verdict: s
     registry: Registry[str] = Registry("toy", "xml.parsers")
     registry.register("toy")(lambda paths, device: verdict)
     assert command.trial(registry, "toy", Shelf(tmp_path), torch.device("cpu"), str)[0] == state
+
+
+@pytest.mark.parametrize(
+    ("vectors", "fault"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], ""),
+        ([[1.0, 0.0], [1.0, 0.0]], "takes the sample photo's face upside down for the same"),
+        ([[float("nan"), 0.0], [1.0, 0.0]], "has no vector for the sample photo's face"),
+    ],
+)
+def test_an_encoder_must_tell_a_face_from_itself_upside_down(
+    vectors: list[list[float]], fault: str, astronaut: torch.Tensor
+) -> None:
+    encoder = SimpleNamespace(template=ARCFACE, embed=lambda crops: torch.tensor(vectors))
+    assert command.recognises(encoder, astronaut) == fault

@@ -14,9 +14,9 @@ from tests.cli.conftest import Run
 
 from deepguard import __version__
 from deepguard.cli.main import EXITS, SUBCOMMANDS, main
-from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
+from deepguard.defences.shield import Shield
 from deepguard.transforms.posting import POSTINGS
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
@@ -69,7 +69,7 @@ def test_help_names_every_command_and_exit_code(deepguard: Run) -> None:
 
 def test_the_help_of_protect_names_presets_chains_and_options_of_the_defence(deepguard: Run) -> None:
     said = deepguard("protect", "--help", "--steps", "1").output
-    for name in (*PRESETS, *POSTINGS, *options_of(FacePoison)):
+    for name in (*PRESETS, *POSTINGS, *options_of(Shield)):
         assert re.search(rf"\b{re.escape(name)}\b", said), name
 
 
@@ -102,5 +102,5 @@ def test_the_reference_and_the_help_have_the_same_exit_codes() -> None:
 
 def test_the_reference_names_presets_chains_and_options_of_the_defence() -> None:
     text = section("protect")
-    for name in (*PRESETS, *options_of(FacePoison)):
+    for name in (*PRESETS, *options_of(Shield)):
         assert f"`{name}`" in text, name

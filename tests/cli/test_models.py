@@ -127,9 +127,9 @@ def test_list_names_the_command_that_brings_python_packages(run: Run, monkeypatc
     }
 
 
-def test_classifiers_are_listed_with_detectors_and_measures() -> None:
+def test_models_of_every_kind_are_listed_together() -> None:
     kinds = [model.kind for model in known()]
-    assert list(dict.fromkeys(kinds)) == ["detector", "classifier", "measure"]
+    assert list(dict.fromkeys(kinds)) == ["detector", "classifier", "encoder", "measure"]
     assert {"efficientnet-b0-sbi", "meso4", "vit-deepfake-v2"} <= {model.name for model in known()}
 
 

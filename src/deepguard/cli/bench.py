@@ -6,34 +6,28 @@ import dataclasses
 import datetime
 import itertools
 import json
-import platform
 import resource
-import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import torch
 
 from deepguard import __version__, api
-from deepguard.cli.batch import shown
-from deepguard.cli.progress import Display, duration
-from deepguard.cli.tables import console_for, say
+from deepguard.cli.bench_identity import identity
+from deepguard.cli.bench_swap import swap
+from deepguard.cli.rounds import BYTES, Rounds, machine, photos_in
 from deepguard.cli.values import Names
-from deepguard.errors import DeepguardError, ImageTooLarge, InputError, NoFace, OptionError
-from deepguard.media.files import check_writable, pictures_below, write
+from deepguard.errors import OptionError
+from deepguard.media.files import check_writable, write
 from deepguard.media.picture import Picture
-from deepguard.media.read import read_picture
 from deepguard.models.anchors import AnchorDetector
 from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
 from deepguard.prove.board.journal import Journal
 from deepguard.prove.board.markdown import markdown
 from deepguard.prove.board.records import SCHEMA, Absent, Board, Photo
 from deepguard.prove.board.spread import spread
-from deepguard.prove.board.tables import counted
 from deepguard.prove.survey import survey
 from deepguard.settings import Settings
 from deepguard.transforms.posting import POSTINGS, posting
@@ -41,8 +35,6 @@ from deepguard.types import Watch
 from deepguard.weights.shelf import Shelf
 
 LINES, JSON, PAGE = "board.jsonl", "board.json", "board.md"
-BYTES = 1 if sys.platform == "darwin" else 1024
-"""Bytes in which the system counts the largest resident memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +55,10 @@ class Wish:
 @click.group()
 def bench() -> None:
     """Measure what this version achieves on photos of yours."""
+
+
+bench.add_command(identity)
+bench.add_command(swap)
 
 
 @bench.command()
@@ -111,136 +107,68 @@ def protect(
         posting(chain)
     for order in _orders(wish):
         api.check(_options(order, wish.seed))
-    photos = dict(itertools.islice(_photos(places).items(), wish.limit))
+    photos = dict(itertools.islice(photos_in(places).items(), wish.limit))
     check_writable(out / JSON)
     settings = Settings.from_environment()
     models = api.load_models(Shelf(settings.models, offline=True), api.device_named(device))
     _check_loaded(wish, models)
-    raise SystemExit(Rounds(wish, photos, models, out).run())
+    raise SystemExit(Course(wish, photos, models, out).run())
 
 
-class Rounds:
-    """The photos of one call: what came of each so far, written down as it comes."""
+class Course:
+    """The photos of one call, and the board that they become."""
 
     def __init__(self, wish: Wish, photos: Mapping[str, Path], models: api.Models, out: Path) -> None:
         self.wish = wish
-        self.photos = photos
         self.models = models
         self.out = out
-        self.console = console_for()
-        self.failed: list[Absent] = []
-        self.entries: list[Photo | Absent] = []
-        self.journal = Journal(out / LINES, self._head())
+        self.total = len(photos)
         self.bench = _bench(wish, models)
+        journal = Journal(out / LINES, self._head(photos))
+        self.rounds = Rounds(photos, journal, self._measured, out / PAGE)
 
     def run(self) -> int:
         """Measure all photos, write the board, and return the exit code; Ctrl-C leaves a board of what was done."""
-        if self.journal.entries:
-            known = counted(len(self.journal.entries), "photo")
-            say(self.console, f"{known} known from an earlier run in {shown(self.out)}")
-        try:
-            self._measure()
-        except KeyboardInterrupt:
-            self._write(complete=False)
-            raise
-        self._write(complete=True)
-        say(self.console, f"written: {shown(self.out / PAGE)} and {JSON}")
-        return 1 if self.failed else 0
+        return self.rounds.run(self._write)
 
-    def _measure(self) -> None:
-        start, measured_now = time.monotonic(), 0
-        for number, (name, path) in enumerate(self.photos.items(), start=1):
-            try:
-                new = self._one(number, name, path)
-            except DeepguardError as error:
-                self.failed.append(Absent(name, str(error)))
-                say(console_for(stderr=True), f"deepguard: {shown(name)}: {shown(str(error))}")
-                continue
-            left = len(self.photos) - number
-            if new and not measured_now and left:
-                say(self.console, f"the other {left} at this pace: about {duration(left * (time.monotonic() - start))}")
-            measured_now += new
-
-    def _one(self, number: int, name: str, path: Path) -> bool:
-        """Take a photo from the journal, or measure it and write it there; tell whether it was measured now."""
-        picture = read_picture(path)
-        known = self.journal.entry(name, picture.sha256)
-        if known is not None:
-            self.entries.append(known)
-            return False
-        title = f"[{number}/{len(self.photos)}] {shown(name)}"
-        with Display(self.console, title) as watch:
-            try:
-                entry = self._measured(name, picture, self._controls(number - 1), watch)
-            except (MemoryError, torch.OutOfMemoryError) as error:
-                raise ImageTooLarge(
-                    "there is not enough memory for this picture; make it smaller and try again"
-                ) from error
-        if isinstance(entry, Absent):
-            say(self.console, f"{title}: left out, {entry.reason}")
-        self.journal.add(entry)
-        self.entries.append(entry)
-        return isinstance(entry, Photo)
-
-    def _measured(self, name: str, picture: Picture, controls: Controls, watch: Watch) -> Photo | Absent:
+    def _measured(self, index: int, name: str, picture: Picture, watch: Watch) -> Photo | Absent:
         faces = survey(picture.images.to(self.models.device), self.models.detectors, watch)
         if not faces:
             return Absent(name, "no face was found", picture.sha256)
         if len(faces) > self.wish.max_faces:
             return Absent(name, f"{len(faces)} faces, more than --max-faces {self.wish.max_faces}", picture.sha256)
-        try:
-            photo = measured(name, picture, self.bench, controls, watch)
-        except NoFace as error:
-            return Absent(name, str(error), picture.sha256)
+        photo = measured(name, picture, self.bench, self._controls(index), watch)
         return dataclasses.replace(photo, memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * BYTES)
 
     def _controls(self, index: int) -> Controls:
-        wish, total = self.wish, len(self.photos)
+        wish, total = self.wish, self.total
         return Controls(
             leave_one_out=index in spread(total, wish.leave_one_out, wish.seed),
             paper=index in spread(total, wish.paper, wish.seed),
             noise=index in spread(total, wish.noise, wish.seed),
         )
 
-    def _head(self) -> dict[str, Any]:
+    def _head(self, photos: Mapping[str, Path]) -> dict[str, Any]:
         options = dataclasses.asdict(self.wish)
-        own = {"device": str(self.models.device), "detectors": list(self.models.detectors), "photos": list(self.photos)}
+        own = {"device": str(self.models.device), "detectors": list(self.models.detectors), "photos": list(photos)}
         return {"schema": SCHEMA, "version": __version__, "options": options, **own}
 
-    def _write(self, *, complete: bool) -> None:
+    def _write(self, complete: bool) -> None:
         board = Board(
             version=__version__,
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             complete=complete,
-            machine=_machine(self.models.device),
+            machine=machine(self.models.device),
             options=dataclasses.asdict(self.wish),
             detectors=tuple(self.models.detectors),
             missing=self.models.missing,
-            photos=tuple(each for each in self.entries if isinstance(each, Photo)),
-            left_out=tuple(each for each in self.entries if isinstance(each, Absent)),
-            failed=tuple(self.failed),
+            photos=tuple(each for each in self.rounds.entries if isinstance(each, Photo)),
+            left_out=tuple(each for each in self.rounds.entries if isinstance(each, Absent)),
+            failed=tuple(self.rounds.failed),
         )
         body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
         write(self.out / JSON, body.encode("utf-8", "backslashreplace"))
         write(self.out / PAGE, markdown(board).encode("utf-8", "backslashreplace"))
-
-
-def _photos(places: Sequence[Path]) -> dict[str, Path]:
-    """Return every photo by its name with its folder's; InputError where there is none."""
-    found: dict[Path, str] = {}
-    for place in places:
-        root = place.resolve()
-        for path in pictures_below(place) if place.is_dir() else [place]:
-            inside = path.relative_to(place) if place.is_dir() else Path(path.name)
-            folder = root.name if place.is_dir() else root.parent.name
-            found.setdefault(path.resolve(), str(Path(folder) / inside))
-    if not found:
-        raise InputError(f"no JPEG, PNG, WebP, TIFF, BMP or HEIC photo is in {', '.join(map(str, places))}")
-    photos: dict[str, Path] = {}
-    for path, name in found.items():
-        # two folders of one name may hold files of one name
-        photos[name if name not in photos else str(path)] = path
-    return photos
 
 
 def _orders(wish: Wish) -> list[Order]:
@@ -288,8 +216,3 @@ def _bench(wish: Wish, models: api.Models) -> Bench:
         chains=wish.chains,
         seed=wish.seed,
     )
-
-
-def _machine(device: torch.device) -> str:
-    versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return f"{device} with {torch.get_num_threads()} threads, {platform.machine()}; {versions}"

@@ -1,4 +1,4 @@
-"""`deepguard doctor`: is this installation whole, and does every detector and classifier really work?"""
+"""`deepguard doctor`: is this installation whole, and does every model that looks at faces really work?"""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ from deepguard.defences.presets import NINE
 from deepguard.errors import DeepguardError
 from deepguard.media.read import read_picture
 from deepguard.media.sample import sample_file
+from deepguard.models.align import aligned
 from deepguard.models.crop import cut
-from deepguard.models.roles import Classifier, FaceDetector, classifiers, detectors
+from deepguard.models.roles import Classifier, Encoder, FaceDetector, classifiers, detectors, encoders
 from deepguard.registry import Entry, Registry
 from deepguard.settings import Settings
 from deepguard.types import Box, Face, Images
 from deepguard.weights.shelf import Shelf, command
 
-SAMPLE_FACE = Face(Box(178, 62, 269, 177), 1.0)
-"""Where the sample photo's face is, so that a classifier can be tried without any detector."""
+SAMPLE_MARKS = ((203.4, 102.4), (244.1, 104.6), (222.9, 129.7), (202.8, 139.4), (243.9, 140.8))
+SAMPLE_FACE = Face(Box(178, 62, 269, 177), 1.0, SAMPLE_MARKS)
+"""Where the sample photo's face is, so that a classifier or encoder can be tried without any detector."""
+
+ALIKE = 0.95
+"""The cosine from which two crops look the same to an encoder; upside down a face is below 0.8 to all of them."""
 
 
 @click.command()
 @click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 def doctor(device: str | None) -> None:
-    """Check this installation and try every detector and classifier on the sample photo.
+    """Check this installation and try every detector, classifier and encoder on the sample photo.
 
     Exits with 1 where one whose weights are here does not work.
     """
@@ -47,7 +52,11 @@ def doctor(device: str | None) -> None:
     console.print(facts)
     photo = read_picture(sample_file()).images.to(chosen)
     broken = 0
-    looks: tuple[tuple[Registry[Any], Callable[..., str]], ...] = ((detectors, sees), (classifiers, judges))
+    looks: tuple[tuple[Registry[Any], Callable[..., str]], ...] = (
+        (detectors, sees),
+        (classifiers, judges),
+        (encoders, recognises),
+    )
     for registry, look in looks:
         trials = plain_table(registry.kind, "state, tried on the sample photo", "seconds")
         for name in registry.names():
@@ -112,6 +121,16 @@ def judges(classifier: Classifier, photo: Images) -> str:
     with torch.inference_mode():
         fakeness = classifier.fakeness(cut(photo, [SAMPLE_FACE], classifier.crop))
     return "" if fakeness.isfinite().all() else "has no verdict on the sample photo's face"
+
+
+def recognises(encoder: Encoder, photo: Images) -> str:
+    """Return what is wrong with an encoder, or nothing; one face says nothing of how well it tells people apart."""
+    crop = aligned(photo, SAMPLE_FACE.landmarks, encoder.template)
+    with torch.inference_mode():
+        vectors = encoder.embed(torch.cat((crop, crop.flip(-2))))
+    if not vectors.isfinite().all():
+        return "has no vector for the sample photo's face"
+    return "" if vectors[0] @ vectors[1] < ALIKE else "takes the sample photo's face upside down for the same"
 
 
 def advice(shelf: Shelf) -> str:

@@ -1,4 +1,4 @@
-"""`deepguard evaluate`: how good a classifier is on pictures whose truth is known."""
+"""`deepguard evaluate`: how good a classifier is on pictures whose truth is known; encoders are in `recognition`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import torch
 from deepguard import __version__, api
 from deepguard.cli.batch import shown
 from deepguard.cli.progress import Display
+from deepguard.cli.recognition import encoders_command
 from deepguard.cli.tables import console_for, say
 from deepguard.cli.train import landmark_detector
 from deepguard.cli.values import Names
@@ -74,7 +75,10 @@ class Wish:
 
 @click.group()
 def evaluate() -> None:
-    """Measure how good a classifier is."""
+    """Measure how good a classifier or the encoders are."""
+
+
+evaluate.add_command(encoders_command)
 
 
 @evaluate.command()

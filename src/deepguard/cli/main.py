@@ -14,6 +14,7 @@ from deepguard.settings import settle_threads
 
 SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "protect": ("deepguard.cli.protect:protect", "Protect photos so that face detectors miss the faces."),
+    "prove": ("deepguard.cli.prove:prove", "Attack a photo and its protected version, and show what holds."),
     "detect": ("deepguard.cli.detect:detect", "Judge whether the faces of photos and clips are real."),
     "demo": ("deepguard.cli.demo:demo", "Protect the sample photo, or one of yours, and show the difference."),
     "serve": ("deepguard.cli.serve:serve", "Serve the API and the page, with workers."),
@@ -22,10 +23,10 @@ SUBCOMMANDS: Mapping[str, tuple[str, str]] = {
     "database": ("deepguard.cli.database:database", "Make or upgrade the service's tables, and show how they are."),
     "models": ("deepguard.cli.models:models", "List, bring and check model weights."),
     "bench": ("deepguard.cli.bench:bench", "Measure what this version achieves on photos of yours."),
-    "evaluate": ("deepguard.cli.evaluate:evaluate", "Measure how good a classifier is."),
+    "evaluate": ("deepguard.cli.evaluate:evaluate", "Measure how good a classifier or the encoders are."),
     "train": ("deepguard.cli.train:train", "Make a classifier of your own from pictures of yours."),
     "export": ("deepguard.cli.export:export", "Write a classifier as a file for other programs."),
-    "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every detector and classifier."),
+    "doctor": ("deepguard.cli.doctor:doctor", "Check this installation and try every model that looks at faces."),
 }
 """Name -> (module:command, one line of help)."""
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from deepguard.errors import OptionError, WeightsCorrupt, WeightsError, WeightsMissing, unknown
 from deepguard.measures.roles import measures
-from deepguard.models.roles import classifiers, detectors
+from deepguard.models.roles import classifiers, detectors, encoders
 from deepguard.registry import Extra
 from deepguard.settings import Settings
 from deepguard.types import Progress
@@ -56,8 +56,8 @@ class Model:
 
 
 def known() -> tuple[Model, ...]:
-    """Return every plug-in that needs weights: detectors first, then classifiers, by name."""
-    registries = (detectors, classifiers, measures)
+    """Return every plug-in that needs weights: detectors, classifiers, encoders, then measures, by name."""
+    registries = (detectors, classifiers, encoders, measures)
     entries = [(registry.kind, registry.entry(name)) for registry in registries for name in registry.names()]
     return tuple(
         Model(kind, entry.name, entry.summary, entry.weights, entry.extra) for kind, entry in entries if entry.weights

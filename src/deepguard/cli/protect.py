@@ -11,9 +11,9 @@ import click
 from deepguard import api
 from deepguard.cli.batch import Batch, Work
 from deepguard.cli.values import Drawn, Names, Numbers, Setting
-from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import options_of
+from deepguard.defences.shield import Shield
 from deepguard.errors import InputError, OptionError
 from deepguard.filters.photo import Filters
 from deepguard.media.files import pictures_below
@@ -42,7 +42,7 @@ Exit codes: 0 all done, 1 some failed, 2 wrong usage, 3 no face found, 130 stopp
 
 def _examples() -> str:
     presets = "\n".join(f"  {name}: {preset.summary}" for name, preset in PRESETS.items())
-    options = ", ".join(options_of(FacePoison))
+    options = ", ".join(options_of(Shield))
     return EXAMPLES.format(presets=presets, chains=", ".join(POSTINGS), options=options)
 
 
@@ -53,6 +53,9 @@ def _examples() -> str:
 @click.option("--preset", default="balanced", show_default=True, help="A named set of options.")
 @click.option("--defence", help="The recipe; otherwise the preset's.")
 @click.option("--detectors", type=Names(), help="Detectors to hide from; the others at hand only judge.")
+@click.option(
+    "--encoders", type=Names(none=True), help="Encoders that are to see a stranger, or none; the others only judge."
+)
 @click.option("--strength", type=float, help="Most that is used of what the eye forgives, to 4; 1 is hardly seen.")
 @click.option("--steps", type=click.IntRange(1, 10_000), help="Steps of the climb.")
 @click.option("--through", metavar="CHAIN|none", help="What posting does to the photo that the change must survive.")
@@ -83,7 +86,7 @@ def protect(
     offline: bool,
     **choices: Any,
 ) -> None:
-    """Protect photos so that face detectors miss the faces.
+    """Protect photos so that face detectors miss the faces and face encoders take them for strangers.
 
     A photo's protected version is written beside it as NAME.protected.EXT; the photo itself is never touched.
     A folder is searched for photos in all its folders.

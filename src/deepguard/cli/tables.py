@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from rich import box
 from rich.console import Console
@@ -39,6 +39,9 @@ def show(console: Console, report: Report) -> None:
     console.print()
     say(console, "faces still found (in brackets: by an attacker who tries again)")
     console.print(_sightings(report))
+    if report.likenesses:
+        say(console, "likeness to the face before, and from where on it counts as the same person")
+        console.print(_likenesses(report))
     say(console, "how close to the original")
     console.print(_qualities(report))
     for sentence in _sentences(report):
@@ -50,6 +53,7 @@ def summary(report: Report) -> Iterable[str]:
     faces = "face" if len(report.chosen) == 1 else "faces"
     attacked = {model.name for model in report.models if model.attacked}
     hidden_from = [each for each in report.judgements if each.detector in attacked and any(each.before)]
+    yield from _known(report, attacked)
     judges = [each for each in report.judgements if each.detector not in attacked and any(each.before)]
     if not hidden_from:
         yield f"None of the detectors to hide from found the {faces} before."
@@ -58,6 +62,32 @@ def summary(report: Report) -> Iterable[str]:
         yield f"{counted[0].upper()}{counted[1:]}."
     if judges:
         yield f"Of those that only judged, {_count(judges, faces)}."
+
+
+def _known(report: Report, attacked: Collection[str]) -> Iterable[str]:
+    """Yield how many encoders still take a face for the same person, those that were attacked and judges apart."""
+    told = [each for each in report.likenesses if None not in each.matched(DELIVERED)]
+    for whose, chosen in (("to hide from", True), ("that only judged", False)):
+        group = [each for each in told if (each.encoder in attacked) is chosen]
+        if group:
+            knowing = sum(any(each.matched(DELIVERED)) for each in group)
+            verb = "knows" if knowing == 1 else "know"
+            yield f"{knowing or 'None'} of {len(group)} encoders {whose} still {verb} the person."
+
+
+def _likenesses(report: Report) -> Table:
+    versions = list(report.judgements[0].after)
+    table = plain_table()
+    for heading in ("encoder", "from", *versions):
+        table.add_column(heading, justify="right" if heading != "encoder" else "left")
+    attacked = {model.name for model in report.models if model.attacked}
+    for each in report.likenesses:
+        cells = [
+            " ".join("-" if cosine is None else f"{cosine:.2f}" for cosine in each.after[name]) for name in versions
+        ]
+        name = each.encoder if each.encoder in attacked else f"{each.encoder} (judge)"
+        table.add_row(name, "-" if each.threshold is None else f"{each.threshold:.2f}", *cells)
+    return table
 
 
 def _count(judgements: Sequence[Judgement], faces: str) -> str:

@@ -35,14 +35,19 @@ class Numbers(click.ParamType[tuple[int, ...]]):
 
 
 class Names(click.ParamType[tuple[str, ...]]):
-    """Names with commas between them."""
+    """Names with commas between them; with `none`, the word none for an empty list."""
 
     name = "NAME,NAME,..."
+
+    def __init__(self, *, none: bool = False) -> None:
+        self.none = none
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """Return the names, without repetitions."""
         if isinstance(value, tuple):
             return value
+        if self.none and value == "none":
+            return ()
         names = tuple(dict.fromkeys(part.strip() for part in str(value).split(",") if part.strip()))
         if not names:
             self.fail("name at least one", param, ctx)
