@@ -9,7 +9,9 @@ from typing import Any
 from playwright.sync_api import Page, expect
 from tests.e2e.checked import checked_clip, checked_in_vain, checked_photo
 from tests.e2e.chromium import Windows, opened, ready, unfold
+from tests.e2e.proofs import proved
 from tests.e2e.stage import DETECTORS, Guest, Stage, really_found
+from tests.service.kinds.proved import proof
 
 from deepguard.media.sample import sample_file
 from deepguard.service.kinds.roles import Done
@@ -86,6 +88,26 @@ def unjudged(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
     return _checked(stage, windows, how, checked_in_vain())
 
 
+def proving(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """What a proof is, for those who come without one."""
+    return opened(windows.open(stage.address, stage.guest(), **how), "/prove")
+
+
+def faces_proved(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """A photo with two faces was proved, and everything that can be unfolded is."""
+    guest = stage.guest()
+    page = opened(windows.open(stage.address, guest, **how), f"/jobs/{proved(stage, guest, proof(2))}")
+    page.locator("[aria-expanded=false]").click()
+    return unfold(page)
+
+
+def proof_seen(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
+    """A proof with its sheet; nobody knows which programs were attacked."""
+    guest = stage.guest()
+    job_id = proved(stage, guest, proof(known=False, statement="self"), sheet=True, statement="self")
+    return opened(windows.open(stage.address, guest, **how), f"/jobs/{job_id}")
+
+
 def failed(stage: Stage, windows: Windows, how: dict[str, Any]) -> Page:
     """A job has failed, as there is no face."""
     return _job(stage, windows, how, stage.fail)
@@ -159,6 +181,7 @@ SCREENS: Mapping[str, Show] = MappingProxyType(
         for each in (
             start, chosen, expert, queued, running, result, unfolded, shared, failed, cancelled, expired, gone,
             archive, empty, batch, statistics, help_page, detecting, photo_checked, clip_checked, unjudged, victims,
+            proving, faces_proved, proof_seen,
         )
     }
 )  # fmt: skip

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Event
 from typing import Any, TypeAlias, TypeVar
@@ -22,11 +23,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
-from deepguard.service import jobs
+from deepguard.service import earlier, jobs
 from deepguard.service.disposition import disposition
+from deepguard.service.earlier import Expired
 from deepguard.service.guard import Guard
 from deepguard.service.jobs import Claim, Ending, JobGone
-from deepguard.service.kinds.roles import Done, Made, Work, kinds
+from deepguard.service.kinds.roles import Done, Kind, Made, Work, kinds
 from deepguard.service.parts import Parts
 from deepguard.service.states import State
 from deepguard.service.store import ObjectMissing, StoreDown, StoreFull, result_key, upload_key
@@ -63,12 +65,6 @@ class Bench:
     folder: Path
     name: str
     stopping: Event = field(default_factory=Event)
-
-
-class Expired(DeepguardError):
-    """The file that the job is about is gone."""
-
-    code = "expired"
 
 
 def attempt(bench: Bench, job_id: str) -> State | None:
@@ -157,15 +153,31 @@ class _Attempt:
                 facts=self._facts(),
                 clip_seconds=settings.clip_seconds,
                 clip_frames=settings.clip_frames,
+                earlier=self._earlier(kind, Path(folder)),
             )
             with self._bench.guard.limiting():
                 return kind.run(work)
 
     def _upload(self) -> bytes:
+        return self._object(upload_key(self._job.upload_id))
+
+    def _object(self, key: str) -> bytes:
         try:
-            return self._parts.store.get(upload_key(self._job.upload_id))
+            return self._parts.store.get(key)
         except ObjectMissing as error:
             raise Expired(REMOVED) from error
+
+    def _earlier(self, kind: Kind, folder: Path) -> dict[str, Path]:
+        """Return the results, in files, of the finished job from which this one goes on."""
+        if earlier.OF not in self._job.options:
+            return {}
+        with self._parts.database.reading() as session:
+            keys = earlier.results_of(session, self._job, kind.ability(self._parts.settings.shelf).of)
+        files = {}
+        for place, (name, key) in enumerate(keys.items()):
+            files[name] = folder / f"earlier-{place}"
+            files[name].write_bytes(self._patiently(partial(self._object, key)))
+        return files
 
     def _facts(self) -> dict[str, object]:
         job = self._job

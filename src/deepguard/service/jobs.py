@@ -16,6 +16,7 @@ from sqlalchemy import Update, func, select, update
 from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
+from deepguard.service import clock
 from deepguard.service.database import changed
 from deepguard.service.guesses import Size, first_guess
 from deepguard.service.states import ACTIVE, State, sources
@@ -58,18 +59,8 @@ class Ending:
 
 def new_job(**columns: Any) -> Job:
     """Return a job that waits, not yet in any session."""
-    return Job(
-        state=State.QUEUED,
-        attempt=0,
-        losses=0,
-        beat=0,
-        revision=0,
-        progress={},
-        summary={},
-        worker="",
-        share=secrets.token_urlsafe(24),
-        **columns,
-    )
+    fresh = {"state": State.QUEUED, "attempt": 0, "losses": 0, "beat": 0, "revision": 0, "progress": {}, "summary": {}}
+    return Job(**{**fresh, "worker": "", "share": secrets.token_urlsafe(24), **columns})
 
 
 def claim(session: Session, job_id: str, worker: str) -> Claim | None:
@@ -208,9 +199,11 @@ def _held(session: Session, held: Claim, change: Update) -> None:
 
 
 def _note(session: Session, job_id: str) -> None:
-    """Keep what statistics need of a job that has just ended."""
+    """Keep what statistics need of a job that has just ended, and let a short life begin now."""
     session.expire_all()
     job = session.get_one(Job, job_id)
+    if job.lifetime is not None:
+        job.expires = clock.expiry(session, job.lifetime / 3600)
     facts = job.summary
     session.add(
         Outcome(

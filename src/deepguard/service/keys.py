@@ -77,12 +77,12 @@ def check_rate(rate: str) -> None:
         raise OptionError(f'{rate[:RATE_LENGTH]!r} is no rate; write one such as "60/minute" or "60/minute; 1000/day"')
 
 
-def check_default_rate(rate: str) -> None:
-    """Raise OptionError where the rate in the settings is none."""
+def check_setting(name: str, rate: str) -> None:
+    """Raise OptionError where the rate of the setting `name` is none."""
     try:
         check_rate(rate)
     except OptionError as error:
-        raise OptionError(f"the setting DEEPGUARD_RATE is wrong: {error}") from error
+        raise OptionError(f"the setting {name} is wrong: {error}") from error
 
 
 def find(session: Session, token: str) -> Key | None:

@@ -10,8 +10,8 @@ import torch
 from deepguard import api
 from deepguard.defences.presets import NINE
 from deepguard.measures.roles import measures
-from deepguard.models.roles import classifiers, detectors
-from deepguard.registry import Entry
+from deepguard.models.roles import classifiers, detectors, encoders
+from deepguard.registry import Entry, Registry
 from deepguard.weights import shelf as shelves
 from deepguard.weights.shelf import Shelf
 
@@ -28,7 +28,7 @@ def models(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] = ()) -> 
             # says what is missing and how to get it
             detectors.create(name, shelf, device)
     extra = tuple(sorted(set(chosen) - set(NINE)))
-    return _loaded(shelf, device, (here, measures.available(shelf)), extra)
+    return _loaded(shelf, device, (here, measures.available(shelf), encoders.available(shelf)), extra)
 
 
 def judges(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] = ()) -> api.Judges:
@@ -36,10 +36,10 @@ def judges(shelf: Shelf, device: torch.device, chosen: tuple[str, ...] = ()) -> 
     return _judging(shelf, device, (detectors.available(shelf), classifiers.available(shelf)), chosen)
 
 
-def missing_classifiers(shelf: Shelf) -> dict[str, str]:
-    """Return the classifiers that are not here, each with the command that brings it."""
-    here = classifiers.available(shelf)
-    return {name: command(classifiers.entry(name), shelf) for name in classifiers.names() if name not in here}
+def missing_of(registry: Registry[Any], shelf: Shelf) -> dict[str, str]:
+    """Return the models of a registry that are not here, each with the command that brings it."""
+    here = registry.available(shelf)
+    return {name: command(registry.entry(name), shelf) for name in registry.names() if name not in here}
 
 
 def missing(shelf: Shelf) -> dict[str, str]:

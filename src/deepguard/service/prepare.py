@@ -30,7 +30,8 @@ def prepare(
     OptionError where a setting is wrong, OutputError where the folder cannot be written, DatabaseDown where the
     database does not answer.
     """
-    keys.check_default_rate(settings.rate)
+    keys.check_setting("DEEPGUARD_RATE", settings.rate)
+    keys.check_setting("DEEPGUARD_PROOF_RATE", settings.proof_rate)
     make_celery(settings)
     try:
         settings.folder.mkdir(parents=True, exist_ok=True)

@@ -16,13 +16,13 @@ from deepguard.service.database import changed
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State, sources
 from deepguard.service.store import upload_key
-from deepguard.service.tables import Job, Outcome, Quota, Result, Upload, Visit, Worker
+from deepguard.service.tables import Job, Outcome, Quota, Result, Statement, Upload, Visit, Worker
 
 BATCH = 100
 """Most rows of one table that one step removes."""
 GRACE = datetime.timedelta(minutes=1)
 """How long expired files stay: a request that still found them has ended by then."""
-VISIT_DAYS, QUOTA_DAYS, OUTCOME_DAYS = 40, 7, 400
+VISIT_DAYS, QUOTA_DAYS, OUTCOME_DAYS, STATEMENT_DAYS = 40, 7, 400, 400
 DEAD_SECONDS = 3600.0
 """How long a worker gives no sign of life until its row goes."""
 
@@ -79,6 +79,7 @@ def forget(parts: Parts) -> None:
         owner = literal("visit:") + Visit.id
         alone = ~exists().where(Job.owner == owner) & ~exists().where(Upload.owner == owner)
         _forget(session, Visit.id, (Visit.seen < today - datetime.timedelta(days=VISIT_DAYS)) & alone)
+        _forget(session, Statement.id, Statement.stated < today - datetime.timedelta(days=STATEMENT_DAYS))
         past = (today - datetime.timedelta(days=QUOTA_DAYS)).date().isoformat()
         session.execute(delete(Quota).where(Quota.day < past))
 

@@ -77,6 +77,9 @@ class ServiceSettings(BaseSettings):
 
     keep_hours: float = Field(default=24.0, gt=0, description="hours until uploads and results are removed")
     keep_days: float = Field(default=30.0, gt=0, description="days until the record of a removed job is forgotten")
+    proof_seconds: int = Field(
+        default=3600, ge=1, description="seconds until what the test bench made is removed, counted from its end"
+    )
     log_copies: int = Field(default=100, ge=0, description="how many of the last job logs are kept in a separate place")
     logs: Path | None = Field(default=None, description="that separate place; `logs` inside the home where unset")
 
@@ -90,6 +93,7 @@ class ServiceSettings(BaseSettings):
     store_bytes: int = Field(default=20 << 30, ge=1, description="most bytes that uploads and results may take in all")
     jobs_per_day: int = Field(default=1000, ge=1, description="most jobs of one visitor in a day; keys have their own")
     rate: str = Field(default="1200/minute", description="most requests of one visitor; keys have their own rate")
+    proof_rate: str = Field(default="12/hour", description="most proofs of one visitor or key")
 
     public_statistics: bool = Field(default=True, description="show everybody the statistics without names")
     log_format: Literal["auto", "json", "text"] = Field(default="auto", description="auto: text on a terminal")

@@ -111,6 +111,8 @@ class Job(Table):
     """A piece of work. `attempt` counts the workers that began it, `losses` those that died of it.
 
     `beat` grows while a worker lives; `revision` grows with every change that somebody who watches should see.
+    `share` is the token of its share link, "" where it has none. `lifetime` is for how many seconds after its end its
+    results are kept, null where `expires` stays as it was when the job was asked for.
     """
 
     __tablename__ = "jobs"
@@ -146,6 +148,7 @@ class Job(Table):
     started: Mapped[datetime.datetime | None]
     ended: Mapped[datetime.datetime | None]
     expires: Mapped[datetime.datetime] = mapped_column(index=True)
+    lifetime: Mapped[float | None] = mapped_column(Float)
     results: Mapped[list[Result]] = relationship(
         order_by="Result.position", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -217,6 +220,21 @@ class Outcome(Table):
     found_before: Mapped[int | None]
     found_after: Mapped[int | None]
     verdict: Mapped[str] = mapped_column(String(16), default="", server_default="")
+
+
+class Statement(Table):
+    """Whose face a photo shows, as its owner stated before viewable results of the test bench were made of it.
+
+    It outlives the job: it holds no name and no picture, but which one it was (`sha256`). `said` is "self" or "agreed".
+    """
+
+    __tablename__ = "statements"
+    id: Mapped[str] = mapped_column(Identifier, primary_key=True, default=identifier)
+    job_id: Mapped[str] = mapped_column(Identifier, index=True)
+    owner: Mapped[str] = mapped_column(String(48))
+    sha256: Mapped[str] = mapped_column(String(64))
+    said: Mapped[str] = mapped_column(String(16))
+    stated: Mapped[datetime.datetime] = mapped_column(default=now, index=True)
 
 
 class Clock(Table):

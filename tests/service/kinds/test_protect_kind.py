@@ -19,9 +19,9 @@ from PIL import Image
 from tests.media.files_of import file_of
 
 from deepguard import api
-from deepguard.defences.facepoison import FacePoison
 from deepguard.defences.presets import PRESETS
 from deepguard.defences.roles import Recipe, defaults_of, defences, options_of
+from deepguard.defences.shield import Shield
 from deepguard.errors import OptionError, WeightsMissing
 from deepguard.filters.photo import Filters
 from deepguard.media.metadata import digital_source_type
@@ -106,7 +106,7 @@ def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(abili
     assert [each["name"] for each in ability.presets] == list(PRESETS)
     strong = next(each for each in ability.presets if each["name"] == "strong")
     assert strong["options"]["strength"] == PRESETS["strong"].options["strength"] > 1
-    assert strong["options"]["extra"]["reach"] == defaults_of(FacePoison)["reach"]
+    assert strong["options"]["extra"]["reach"] == defaults_of(Shield)["reach"]
     assert set(ability.seconds) == {"", *PRESETS}
     assert ability.results == ("picture", "view", "before", "comparison", "heatmap", "thumbnail", "log")
 
@@ -116,7 +116,7 @@ def test_the_first_guess_is_one_for_the_detectors_that_are_here(ability: Ability
     share = 0.2 + 0.8 / 9
     assert ability.seconds["balanced"] == pytest.approx((33.0 * share, 2.7 * share))
     assert ability.still == pytest.approx(0.2 / share)
-    usual = defaults_of(FacePoison)["steps"]
+    usual = defaults_of(Shield)["steps"]
     steps = {name: preset.options.get("steps", usual) for name, preset in PRESETS.items()}
     assert ability.grows == {"steps": steps, "detectors": {"": 1}}
 
@@ -190,7 +190,7 @@ def test_options_reach_the_library_as_they_are(empty_shelf: Shelf) -> None:
     box = Box(1, 2, 31, 42)
     extra = {"cells": 64, "reach": 1}
     filters = Filters(warmth=-1, blur_others=True)
-    wanted = api.Options("strong", "facepoison", ("mtcnn",), 0.7, 5, "half", (2, 1), box, extra, 3, filters)
+    wanted = api.Options("strong", "facepoison", ("mtcnn",), None, 0.7, 5, "half", (2, 1), box, extra, 3, filters)
     found = options_from(given, empty_shelf)
     assert found == wanted
     assert all(type(each) is int for each in (found.steps, *found.faces, found.extra["cells"], found.seed))

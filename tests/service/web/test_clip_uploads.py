@@ -55,7 +55,7 @@ def test_a_clip_may_be_as_large_as_clips_may_and_a_picture_as_large_as_pictures_
     assert send(visitor, FILM).status_code == 201
     larger = send(visitor, FILM + bytes(2000))
     assert (larger.status_code, larger.json()["code"], larger.json()["details"]["limit"]) == (413, "too_large", 9000)
-    photo = send(visitor, picture() + bytes(7000))
+    photo = send(visitor, picture() + bytes(5000))
     assert (photo.status_code, photo.json()["details"]["limit"]) == (413, 6000)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from deepguard.defences.presets import PRESETS
 from deepguard.service.kinds.find import Find
 from deepguard.service.kinds.protect import Protect
 from deepguard.service.web.views import views
-from deepguard.service.web.words import STATIC, WORDS, keys_of
+from deepguard.service.web.words import LATE, STATIC, WORDS, keys_of
 from deepguard.weights.shelf import Shelf
 
 SCRIPTS = sorted(STATIC.rglob("*.js"))
@@ -27,6 +28,7 @@ SHOWN = re.compile(
     r"""\bh\(\s*(?:'[^']*'|`[^`]*`),\s*(?:null|\{[^{}]*\}),\s*(?:'[^']*[A-Za-z]{2}[^']*'|`[^`$]*[A-Za-z]{2}[^`$]*`)"""
     r"""|(?:'aria-label'|'aria-description'|\btitle|\balt|\bplaceholder|\btextContent)\s*[:=]\s*'[^']*[A-Za-z]{2}[^']*'"""
 )
+IMPORT = re.compile(r"""\bfrom '(\.[^']+)'""")
 # what is shown as it is written
 WRITTEN = re.compile(r"(ko|en)\.md|SSIM|LPIPS|JSON|PSNR")
 
@@ -59,6 +61,20 @@ def calls(name: str = "say") -> Iterator[tuple[str, list[str]]]:
         for call in re.finditer(rf"(?<!function )(?<![\w.]){name}\(", text):
             line = text[: call.start()].count("\n") + 1
             yield f"{file.relative_to(STATIC)}, about line {line}", arguments(text, call.end())
+
+
+@functools.cache
+def early() -> frozenset[Path]:
+    """The scripts that are there before what came of a job is shown: those of all other views."""
+    left = [STATIC / "app.js", *(STATIC / "views" / each.name / each.script for each in views() if each.script)]
+    left.remove(STATIC / "views" / "job" / "job.js")
+    found: set[Path] = set()
+    while left:
+        file = left.pop()
+        if file not in found:
+            found.add(file)
+            left += [(file.parent / each).resolve() for each in IMPORT.findall(code(file))]
+    return frozenset(found)
 
 
 def literals(text: str) -> list[str]:
@@ -140,6 +156,8 @@ def test_every_option_preset_and_stage_has_words(tmp_path: Path) -> None:
 def test_a_script_says_only_what_is_sent_with_it(file: Path) -> None:
     place = file.relative_to(STATIC).parts
     here = {*keys_of(), *(keys_of(place[1]) if place[0] == "views" else ())}
+    if file not in early():
+        here |= {*keys_of(LATE)}
     tabs = {view.tab for view in views()}
     written = {each for each in QUOTED.findall(code(file)) if each in WORDS}
     assert written - here - tabs == set()

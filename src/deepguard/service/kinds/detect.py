@@ -27,7 +27,7 @@ from deepguard.media.strip import close_up, small, strip
 from deepguard.media.video import open_clip
 from deepguard.models.roles import classifiers
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds, saved_as
-from deepguard.service.loaded import judges, missing_classifiers
+from deepguard.service.loaded import judges, missing_of
 from deepguard.types import Box, Frame, Images, Progress
 from deepguard.weights.shelf import Shelf
 
@@ -70,7 +70,7 @@ class Detect:
             presets=(),
             seconds={"": SECONDS},
             results=RESULTS,
-            missing=missing_classifiers(shelf),
+            missing=missing_of(classifiers, shelf),
             still=0.3,
             grows={"frames": {"": api.FRAMES}, "classifiers": {"": len(api.USUAL)}},
             clips=CLIP_SECONDS,

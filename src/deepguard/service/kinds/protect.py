@@ -23,7 +23,7 @@ from deepguard.media.picture import Picture
 from deepguard.media.read import decode
 from deepguard.media.shown import SHOWN, shown
 from deepguard.media.signatures import Container
-from deepguard.models.roles import detectors
+from deepguard.models.roles import detectors, encoders
 from deepguard.prove.report import Quality, Report
 from deepguard.prove.verify import Judgement
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds, saved_as
@@ -66,6 +66,10 @@ BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "momentum": {"minimum": 0, "maximum": 1},
         "shift": {"minimum": 0, "maximum": 10},
         "shadow": {"minimum": 0, "maximum": 10},
+        "goal": {"exclusiveMinimum": -0.5, "exclusiveMaximum": 1},
+        "astray": {"minimum": 0, "maximum": 1},
+        "first": {"minimum": 0, "exclusiveMaximum": 1},
+        "drop": {"minimum": 0, "exclusiveMaximum": 1},
     }
 )
 """Defence option -> what protects the service from work without end; another option may be any number of its type."""
@@ -140,6 +144,7 @@ def options_from(values: Mapping[str, Any], shelf: Shelf) -> api.Options:
         preset=values.get("preset", api.Options().preset),
         defence=values.get("defence"),
         detectors=tuple(values["detectors"]) if "detectors" in values else None,
+        encoders=tuple(values["encoders"]) if "encoders" in values else None,
         strength=values.get("strength"),
         steps=int(values["steps"]) if "steps" in values else None,
         through=values.get("through"),
@@ -201,6 +206,13 @@ def _choices() -> dict[str, Any]:
             "minItems": 1,
             "uniqueItems": True,
             "description": "detectors to hide from; left out: the usual nine, as far as their weights are here",
+        },
+        "encoders": {
+            "type": "array",
+            "items": {"enum": list(encoders.names())},
+            "uniqueItems": True,
+            "description": "encoders that are to take the faces for strangers', or none; left out: the preset's, as "
+            "far as their weights are here",
         },
         "through": {
             "enum": ["any", "none", *POSTINGS],

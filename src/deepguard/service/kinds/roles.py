@@ -36,6 +36,9 @@ class Ability:
         results: the names of the files that a job makes, the most important first.
         missing: what would take part if its weights were here, each with the command that brings it.
         clips: seconds and seconds per megabyte for a clip, as `seconds` for a picture; empty where it takes no clips.
+        of: kind of a finished job that the option `of` may name -> the results of it that are read.
+        bench: whether it makes things of the test bench: they are shared with nobody, live no longer than
+            DEEPGUARD_PROOF_SECONDS, and are counted by DEEPGUARD_PROOF_RATE.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Ability:
     still: float = 1.0
     grows: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     clips: tuple[float, ...] = ()
+    of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bench: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ class Work:
 
     `facts` are what the job's log should tell as well: its id, attempt and worker. `clip_seconds` is the longest clip
     that is allowed, `clip_frames` the most of its frames that may be looked at; no limit where they are not given.
+    `earlier` are the results, by name, of the finished job that the option `of` names; empty where it names none.
     """
 
     file: Path
@@ -68,6 +74,7 @@ class Work:
     facts: Mapping[str, Any] = field(default_factory=dict)
     clip_seconds: float = math.inf
     clip_frames: float = math.inf
+    earlier: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,8 @@ class Visitor:
 def install(app: FastAPI) -> None:
     """Give the application its counters; OptionError where the rate in the settings is none."""
     settings = app.state.parts.settings
-    keys.check_default_rate(settings.rate)
+    keys.check_setting("DEEPGUARD_RATE", settings.rate)
+    keys.check_setting("DEEPGUARD_PROOF_RATE", settings.proof_rate)
     app.state.rates = Rates(settings.broker)
 
 

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request, Response
 
 from deepguard.service.web.faults import Fault
 from deepguard.service.web.views import views
-from deepguard.service.web.words import LANGUAGES, STATIC, Words, keys_of
+from deepguard.service.web.words import LANGUAGES, LATE, STATIC, Words, keys_of
 
 TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -42,7 +42,7 @@ class Asset:
 
 @cache
 def assets() -> Mapping[str, Asset]:
-    """Return the files by their paths; for each language, the sentences are one file and one of each view."""
+    """Return the files by their paths; for each language, the sentences are two files and one of each view."""
     return MappingProxyType(dict(_assets()))
 
 
@@ -86,6 +86,7 @@ def _assets() -> Iterator[tuple[str, Asset]]:
     common = (*keys_of(), *(each.tab for each in views() if each.tab and each.tab not in keys_of()))
     for language in LANGUAGES:
         yield f"words.{language}.json", _sentences(language, common)
+        yield f"{LATE}.{language}.json", _sentences(language, keys_of(LATE))
         for view in views():
             if view.script or view.kinds:
                 yield f"views/{view.name}/words.{language}.json", _sentences(language, keys_of(view.name))

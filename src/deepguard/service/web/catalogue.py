@@ -93,11 +93,13 @@ class Limits(BaseModel):
     clip_frames: int = Field(description="most frames of a clip that a job may look at", examples=[300])
     keep_hours: float = Field(description="hours until uploads and results are removed", examples=[24.0])
     keep_days: float = Field(description="days until the record of a removed job is forgotten", examples=[30.0])
+    proof_seconds: int = Field(description="seconds until what the test bench made is removed", examples=[3600])
     job_seconds: int = Field(description="longest time that a job may run, in seconds", examples=[1800])
     queue_length: int = Field(description="most jobs that may wait in all", examples=[1000])
     queue_length_each: int = Field(description="most jobs of one visitor or key that may wait", examples=[600])
     jobs_per_day: int = Field(description="most jobs that you may start in a day", examples=[1000])
     rate: str = Field(description="most requests that you may make", examples=["1200/minute"])
+    proof_rate: str = Field(description="most proofs that you may ask for", examples=["12/hour"])
 
 
 class Version(BaseModel):
@@ -148,11 +150,13 @@ def show_limits(parts: Open, visitor: Reader) -> Limits:
         clip_frames=settings.clip_frames,
         keep_hours=settings.keep_hours,
         keep_days=settings.keep_days,
+        proof_seconds=settings.proof_seconds,
         job_seconds=settings.job_seconds,
         queue_length=settings.queue_length,
         queue_length_each=settings.queue_length_each,
         jobs_per_day=visitor.jobs_per_day,
         rate=visitor.rate,
+        proof_rate=settings.proof_rate,
     )
 
 

@@ -50,6 +50,7 @@ STATUS: Mapping[str, int] = MappingProxyType(
         "over_memory": 422,
         "rate": 429,
         "quota": 429,
+        "proof_rate": 429,
         "queue_full": 429,
         "internal": 500,
         "starting": 503,

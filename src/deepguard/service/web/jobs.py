@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import structlog
@@ -22,8 +22,8 @@ from deepguard.service import jobs as moves
 from deepguard.service.guesses import Size
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
-from deepguard.service.tables import Job, Upload
-from deepguard.service.web import addresses, catalogue, progress, shapes, uploads
+from deepguard.service.tables import Job, Upload, identifier
+from deepguard.service.web import addresses, catalogue, progress, proofs, shapes, uploads
 from deepguard.service.web.access import Owner, Reader, Visitor, spend
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import Fault
@@ -86,7 +86,7 @@ def begin(
     same = wish.model_copy(update={"upload": upload.sha256})
     key = f"{once} {_hash_of(same)}" if once else None
     try:
-        job, replayed = _create(parts, visitor, wish, key, request.state.request_id, _hash_of(same))
+        job, replayed = _create(request, visitor, wish, key, _hash_of(same))
     except BaseException:
         uploads.remove(parts, upload)
         raise
@@ -96,11 +96,9 @@ def begin(
 
 
 @router.post("/jobs", status_code=201, responses=_NEW | shapes.problems(404, 409, 410, 507), summary="Ask for a job")
-def start(
-    wish: shapes.Wish, request: Request, parts: Open, visitor: Owner, idempotency_key: IdempotencyKey = None
-) -> Response:
+def start(wish: shapes.Wish, request: Request, visitor: Owner, idempotency_key: IdempotencyKey = None) -> Response:
     """Have a worker do something with an upload."""
-    job, replayed = _create(parts, visitor, wish, idempotency_key, request.state.request_id, _hash_of(wish))
+    job, replayed = _create(request, visitor, wish, idempotency_key, _hash_of(wish))
     headers = {"Location": addresses.job_of(request, job.id)}
     if replayed:
         headers["Idempotent-Replay"] = "true"
@@ -169,6 +167,8 @@ def retry(request: Request, job_id: JobId, parts: Open, visitor: Reader) -> shap
         moves.retry(session, job)
         _file_of(session, visitor, job)
         _refuse_where_full(parts, session, job.owner, others=1)
+        if proofs.shared_with_nobody(job):
+            proofs.count(request.app.state.rates, parts.settings.proof_rate, visitor)
         spend(session, visitor)
         expires = clock.expiry(session, parts.settings.keep_hours)
         session.execute(update(Job).where(Job.id == job_id).values(expires=expires))
@@ -207,10 +207,10 @@ def size_of(upload: Upload) -> Size | None:
     return Size(upload.width * upload.height / 1e6) if upload.width and upload.height else None
 
 
-def _create(
-    parts: Parts, visitor: Visitor, wish: shapes.Wish, key: str | None, request_id: str, asked: str
-) -> tuple[Job, bool]:
+def _create(request: Request, visitor: Visitor, wish: shapes.Wish, key: str | None, asked: str) -> tuple[Job, bool]:
     """Return a job, and whether it was made before under the same key; `asked` says whether the wish is the same."""
+    parts: Parts = request.app.state.parts
+    limit = _once(lambda: proofs.count(request.app.state.rates, parts.settings.proof_rate, visitor))
     # hashed: some databases take capital letters and final spaces for the same
     hidden = None if key is None else hashlib.sha256(key.encode()).hexdigest()
     for left in reversed(range(TRIES)):
@@ -219,8 +219,8 @@ def _create(
                 job = _earlier(session, visitor, hidden, asked)
                 if job is not None:
                     return job, True
-                job = _new(parts, session, visitor, wish)
-                job.idempotency_key, job.request_hash, job.request_id = hidden, asked, request_id
+                job = _new(parts, session, visitor, wish, limit)
+                job.idempotency_key, job.request_hash, job.request_id = hidden, asked, request.state.request_id
         except DBAPIError as error:
             if not left or not _collided(error):
                 raise
@@ -244,10 +244,12 @@ def _earlier(session: Session, visitor: Visitor, idempotency_key: str | None, re
     return job
 
 
-def _new(parts: Parts, session: Session, visitor: Visitor, wish: shapes.Wish) -> Job:
+def _new(parts: Parts, session: Session, visitor: Visitor, wish: shapes.Wish, limit: Callable[[], None]) -> Job:
+    """Add a job to the session; `limit` counts those of the test bench."""
     ability, upload = _checked(session, visitor, wish)
     _refuse_where_full(parts, session, visitor.owner)
     job = moves.new_job(
+        id=identifier(),
         kind=wish.kind,
         owner=visitor.owner,
         name=upload.name,
@@ -255,11 +257,21 @@ def _new(parts: Parts, session: Session, visitor: Visitor, wish: shapes.Wish) ->
         options=wish.options,
         estimate=estimates.estimate(session, ability, wish.options, size_of(upload)).seconds,
         expires=clock.expiry(session, parts.settings.keep_hours),
+        **proofs.columns(ability, parts.settings),
     )
+    if proofs.shared_with_nobody(job):
+        limit()
+        proofs.record(session, job, upload)
     # last, as others of this owner wait for it
     spend(session, visitor)
     session.add(job)
     return job
+
+
+def _once(act: Callable[[], None]) -> Callable[[], None]:
+    """Return what does it the first time only, for a transaction that is tried again."""
+    left = [act]
+    return lambda: left.pop()() if left else None
 
 
 def _checked(session: Session, visitor: Visitor, wish: shapes.Wish) -> tuple[Mapping[str, Any], Upload]:
@@ -269,6 +281,7 @@ def _checked(session: Session, visitor: Visitor, wish: shapes.Wish) -> tuple[Map
     upload = _kept(session, visitor, wish.upload)
     if upload.container in uploads.CLIPS and not catalogue.takes_clips(ability):
         raise UnsupportedClip(uploads.no_clips(upload.name))
+    proofs.check_earlier(session, visitor, ability, wish.options, upload.id)
     return ability, upload
 
 

@@ -41,7 +41,7 @@ class Door:
         also = f" {parts.scheme}://{parts.netloc}" if parts.netloc else ""
         self._page_policy = (
             f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:{also}; "
-            f"connect-src 'self'{also}; worker-src 'self'; manifest-src 'self'; "
+            f"media-src 'self'; connect-src 'self'{also}; worker-src 'self'; manifest-src 'self'; "
             "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
 

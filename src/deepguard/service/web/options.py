@@ -59,6 +59,15 @@ def _other(name: str, error: ValidationError) -> str:
     return str(unknown(f"value of {name}", _short(error.instance), map(_short, values)))
 
 
+def _missing(name: str, error: ValidationError) -> str:
+    required: Any = error.validator_value
+    given: Any = error.instance
+    first = next(each for each in required if each not in given)
+    whole = f"{name}.{first}" if name else first
+    why = error.schema.get("description", "") if isinstance(error.schema, Mapping) else ""
+    return f"the option {whole} is missing" + (f": {why}" if why else "")
+
+
 def _type(name: str, error: ValidationError) -> str:
     wanted: Any = error.validator_value
     words = " or ".join(_WORDS[each] for each in ([wanted] if isinstance(wanted, str) else wanted))
@@ -82,6 +91,7 @@ _SENTENCES: Mapping[str, Callable[[str, ValidationError], str]] = MappingProxyTy
     {
         "additionalProperties": _strange,
         "enum": _other,
+        "required": _missing,
         "type": _type,
         "minimum": _bound("at least"),
         "maximum": _bound("at most"),

@@ -108,7 +108,7 @@ def job(request: Request, job_id: JobId, parts: Open, visitor: Reader, share: Sh
         refresh=WATCH_SECONDS if values["active"] else None,
         own=own,
         here=f"{root_of(request)}/jobs/{job_id}",
-        qr=_code(request, job_id, token) if own else "",
+        qr=_code(request, job_id, token) if own and token else "",
         keeps=max(0.0, (shape.expires - now()).total_seconds()),
         **values,
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from deepguard.errors import DeepguardError
 from deepguard.service import joblogs, jobs
+from deepguard.service.earlier import OF
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.store import upload_key
@@ -50,6 +51,8 @@ def remove(parts: Parts, visitor: Visitor, job_ids: Iterable[str]) -> Removal:
 
 
 def _expire(session: Session, job: Job, removal: Removal) -> None:
+    for proof in _going_on_from(session, job):
+        _expire(session, proof, removal)
     keys = [each.key for each in job.results]
     if job.state != State.EXPIRED and not jobs.expire(session, job.id):
         session.refresh(job)
@@ -60,6 +63,12 @@ def _expire(session: Session, job: Job, removal: Removal) -> None:
         session.execute(delete(Upload).where(Upload.id == job.upload_id))
         removal.keys.append(upload_key(job.upload_id))
     removal.gone.append(job.id)
+
+
+def _going_on_from(session: Session, job: Job) -> list[Job]:
+    """Return the jobs that went on from this one and show the same photo: they go with it."""
+    same = select(Job).where(Job.upload_id == job.upload_id, Job.owner == job.owner, Job.id != job.id)
+    return [each for each in session.scalars(same) if each.options.get(OF) == job.id]
 
 
 def _needed(session: Session, job: Job) -> bool:

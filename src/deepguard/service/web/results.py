@@ -22,6 +22,7 @@ from deepguard.service.web import addresses, shapes
 from deepguard.service.web.access import Reader
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import Fault
+from deepguard.service.web.proofs import shared_with_nobody
 from deepguard.service.web.visible import readable_job
 
 SIGNED_FOR = datetime.timedelta(minutes=10)
@@ -65,14 +66,15 @@ async def download(
 ) -> Response:
     """Give the bytes of one result, or the address where the object storage gives them."""
 
-    def find() -> Result:
+    def find() -> tuple[Result, bool]:
         with parts.database.reading() as session:
-            return result_of(session, _kept(readable_job(session, visitor, job_id, share)), name)
+            job = _kept(readable_job(session, visitor, job_id, share))
+            return result_of(session, job, name), shared_with_nobody(job)
 
-    result = await run_in_threadpool(find)
+    result, alone = await run_in_threadpool(find)
     if holds_already(request, _tag(result)):
         return Response(status_code=304, headers=_kept_as(result))
-    return await delivered(parts, result, inline=inline)
+    return await delivered(parts, result, inline=inline, alone=alone)
 
 
 @router.get("/qr.svg", response_class=Response, responses=_SVG | shapes.problems(404, 409, 410), summary="QR code")
@@ -80,6 +82,8 @@ def code(request: Request, job_id: JobId, parts: Open, visitor: Reader, share: S
     """Draw the address of the job's page, with which a phone sees the job without a sign-in."""
     with parts.database.reading() as session:
         job = _kept(readable_job(session, visitor, job_id, share))
+        if shared_with_nobody(job):
+            raise Fault("not_found", "this job is shared with nobody, so it has no code")
         address = addresses.phone_page_of(request, job.id, job.share)
     drawing = io.BytesIO()
     segno.make(address, error="m", micro=False).save(
@@ -98,11 +102,19 @@ def result_of(session: Session, job: Job, name: str) -> Result:
 
 
 async def delivered(
-    parts: Parts, result: Result, *, inline: bool = False, headers: Mapping[str, str] | None = None
+    parts: Parts,
+    result: Result,
+    *,
+    inline: bool = False,
+    alone: bool = False,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return the answer with a result's bytes; Fault "not_found" where they are gone, StoreDown where none comes."""
-    kept = {**_kept_as(result), **(headers or {})}
-    signed = await run_in_threadpool(parts.store.signed, result.key, SIGNED_FOR)
+    """Return the answer with a result's bytes; Fault "not_found" where they are gone, StoreDown where none comes.
+
+    With `alone` nobody but the caller gets them: no address is given away, and browsers keep no copy.
+    """
+    kept = {**_kept_as(result), **(headers or {}), **({"Cache-Control": "private, no-store"} if alone else {})}
+    signed = None if alone else await run_in_threadpool(parts.store.signed, result.key, SIGNED_FOR)
     if signed is not None:
         # an address that ends soon must not be kept
         return RedirectResponse(signed, 307, {**kept, "Cache-Control": "private, no-store"})

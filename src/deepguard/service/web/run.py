@@ -17,7 +17,18 @@ from deepguard.errors import OptionError
 from deepguard.service.parts import Parts
 from deepguard.service.states import ACTIVE, State
 from deepguard.service.tables import Job, Result
-from deepguard.service.web import addresses, catalogue, jobs, multipart, options, progress, results, shapes, uploads
+from deepguard.service.web import (
+    addresses,
+    catalogue,
+    jobs,
+    multipart,
+    options,
+    progress,
+    proofs,
+    results,
+    shapes,
+    uploads,
+)
 from deepguard.service.web.access import Owner
 from deepguard.service.web.app import API, Open
 from deepguard.service.web.faults import STATUS, Fault
@@ -71,7 +82,8 @@ async def run(request: Request, kind: Kind, parts: Open, visitor: Owner, wait: W
     if job.state in ACTIVE:
         shape = await run_in_threadpool(jobs.shown, request, visitor, job_id)
         return JSONResponse(shape.model_dump(mode="json"), 202, headers)
-    return await results.delivered(parts, first_result(job), headers=headers)
+    alone = proofs.shared_with_nobody(job)
+    return await results.delivered(parts, first_result(job), alone=alone, headers=headers)
 
 
 def options_in(fields: Mapping[str, str]) -> dict[str, Any]:

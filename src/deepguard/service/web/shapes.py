@@ -169,7 +169,8 @@ class Job(BaseModel):
     expires: Time = Field(description="when its files will be removed", examples=[TIME])
     address: str = Field(description="where a person looks at it", examples=[f"http://127.0.0.1:5000/jobs/{ID}"])
     share: str | None = Field(
-        description="whoever has it may read this job, as query parameter `share`; null for all but its owner",
+        description="whoever has it may read this job, as query parameter `share`; null for all but its owner,"
+        " empty for a job that is shared with nobody",
         examples=["J5xJdUeDXfB0vQ3mGBkFyqQBuWcSAPVn"],
     )
 

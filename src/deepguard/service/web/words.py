@@ -17,13 +17,17 @@ _GAP = re.compile(r"\{(\w+)(?::([^|{}]*)\|([^|{}]*))?\}")
 """{name}, or {name:time|times}: the number, and the word for one or for more."""
 
 
-def _common() -> tuple[Path, ...]:
-    return tuple(sorted((STATIC / "words").glob("*.json")))
+LATE = "late"
+"""Names the sentences about what came of jobs, as if they were a view's: no first screen needs them."""
+
+
+def _common(part: str = "") -> tuple[Path, ...]:
+    return tuple(sorted((STATIC / "words" / part).glob("*.json")))
 
 
 def files() -> tuple[Path, ...]:
     """Return the files with sentences: the page's own, and one of each view that has any."""
-    return (*_common(), *sorted((STATIC / "views").glob("*/words.json")))
+    return (*_common(), *_common(LATE), *sorted((STATIC / "views").glob("*/words.json")))
 
 
 def read_words(paths: Iterable[Path]) -> Mapping[str, tuple[str, str]]:
@@ -41,9 +45,11 @@ WORDS = read_words(files())
 
 
 def keys_of(view: str = "") -> tuple[str, ...]:
-    """Return the keys that a view's own file has; those of the page's own files where no view is named."""
+    """Return the keys that a view's own file has, or `LATE`; those that every view needs where none is named."""
+    if view in {"", LATE}:
+        return tuple(read_words(_common(view)))
     path = STATIC / "views" / view / "words.json"
-    return tuple(read_words([path] if path.exists() else []) if view else read_words(_common()))
+    return tuple(read_words([path] if path.exists() else []))
 
 
 @dataclass(frozen=True, slots=True)

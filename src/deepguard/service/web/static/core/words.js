@@ -8,16 +8,19 @@ const words = {};
 export const language = boot.language;
 const locale = (navigator.languages ?? []).find((each) => each.toLowerCase().startsWith(language)) ?? language;
 
+/** Names the sentences about what came of jobs: no first screen needs them. */
+export const LATER = 'late';
 /** @type {Set<string>} views whose sentences are here; "" stands for those of all views */
 const loaded = new Set();
 
 /**
  * Fetch the sentences that all views share, or those of one view; before that, `say` does not know them.
- * @param {string} [view] name of its folder
+ * @param {string} [view] name of its folder, or `LATER`
  */
 export async function loadWords(view = '') {
   if (loaded.has(view)) return;
-  const answer = await fetch(`${boot.assets}/${view && `views/${view}/`}words.${language}.json`);
+  const file = view === LATER ? LATER : `${view && `views/${view}/`}words`;
+  const answer = await fetch(`${boot.assets}/${file}.${language}.json`);
   if (!answer.ok) throw new Error(`the words are not here: ${answer.status}`);
   Object.assign(words, await answer.json());
   loaded.add(view);

@@ -9,8 +9,9 @@ import { doing } from './doing.js';
  * Return a button that asks, deletes, and leads back to the start.
  * @param {import('../core/types.js').Job} job
  * @param {{go: (path: string, options?: {replace?: boolean}) => void}} visit
+ * @param {{to: string, said: string}} [after] where it leads instead, and what is said there
  */
-export function deletion(job, { go }) {
+export function deletion(job, { go }, { to, said } = { to: '/', said: say('start.removed') }) {
   const button = h('button.danger', { type: 'button' }, icon('delete'), say('act.delete'));
   const keep = h('button', { type: 'button' }, say('delete.keep'));
   const sure = h('button.danger', { type: 'button' }, icon('delete'), say('act.delete'));
@@ -27,8 +28,8 @@ export function deletion(job, { go }) {
     doing(sure, async () => {
       await remove(`/jobs/${job.id}`);
       dialog.close();
-      go('/', { replace: true });
-      announce(say('start.removed'));
+      go(to, { replace: true });
+      announce(said);
     }),
   );
   return button;

@@ -4,7 +4,7 @@ import { Problem, problemOf } from '../../core/api.js';
 import { boot } from '../../core/boot.js';
 import { announce, fill, h } from '../../core/dom.js';
 import { fault } from '../../core/route.js';
-import { loadWords, percent, say, standing } from '../../core/words.js';
+import { LATER, loadWords, percent, say, standing } from '../../core/words.js';
 import { over, watch } from '../../core/watch.js';
 import { working } from './progress.js';
 import { ended, gone, heading, listed, refocus } from './states.js';
@@ -91,6 +91,8 @@ function drawing(visit, place, follower) {
   let kind = '';
   /** @type {Screen | null} */
   let screen = null;
+  /** @type {Job | null} */
+  let latest = null;
   /** @param {HTMLElement} element */
   const put = (element) => {
     const focused = place.contains(document.activeElement);
@@ -100,6 +102,7 @@ function drawing(visit, place, follower) {
   /** @param {Job} job */
   const draw = async (job) => {
     visit.title(titled(job));
+    latest = job;
     const next = over(job) ? `${job.state} ${job.attempt}` : 'working';
     if (next === kind) return screen?.update(job);
     const before = kind;
@@ -108,6 +111,7 @@ function drawing(visit, place, follower) {
     // meanwhile it may have changed again
     if (kind !== next || visit.signal.aborted) return;
     screen = made;
+    made.update(latest);
     put(made.element);
     // with the first sentence of what came of it
     const lead = place.querySelector('.lead')?.textContent;
@@ -128,8 +132,14 @@ function drawing(visit, place, follower) {
  * @returns {Promise<Screen>}
  */
 async function screenOf(job, follower) {
-  if (!over(job)) return working(job, follower);
   const still = () => undefined;
+  try {
+    // what is done and what became of it, its kind says in its own words
+    await Promise.all([loadWords(LATER), loadWords(boot.kinds[job.kind]?.split('/')[1])]);
+  } catch (thrown) {
+    return { element: fault(problemOf(thrown)), update: still };
+  }
+  if (!over(job)) return working(job, follower);
   if (job.state !== 'done') return { element: ended(job, follower), update: still };
   const element = h('div', null, heading(job));
   const root = h('div');
@@ -150,7 +160,7 @@ async function screenOf(job, follower) {
 async function result(root, job, { visit, share }) {
   const script = boot.kinds[job.kind];
   if (!script) return root.append(listed(job, share));
-  const [module] = await Promise.all([import(`${boot.assets}/${script}`), loadWords(script.split('/')[1])]);
+  const module = await import(`${boot.assets}/${script}`);
   await module.default.draw(root, { job, share, signal: visit.signal, go: visit.go });
 }
 

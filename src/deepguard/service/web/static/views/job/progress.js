@@ -49,7 +49,7 @@ export function working(first, { visit, again }) {
     tell(job);
   };
   update(first);
-  if (first.state === 'queued' && first.share) {
+  if (first.state === 'queued' && first.share !== null) {
     queue(first, visit.signal, (text) => {
       waits = text;
       if (queued) stage.textContent = text || say('stage.queued');

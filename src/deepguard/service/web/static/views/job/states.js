@@ -3,7 +3,7 @@
 import { post, resultAddress, sentence } from '../../core/api.js';
 import { address, boot } from '../../core/boot.js';
 import { h, icon } from '../../core/dom.js';
-import { say, size, standing } from '../../core/words.js';
+import { known, say, size, standing } from '../../core/words.js';
 import { doing } from '../../parts/doing.js';
 import { deletion } from '../../parts/deletion.js';
 
@@ -93,7 +93,8 @@ export function listed(job, share) {
 /** @param {Job} job */
 function reason(job) {
   if (job.state === 'failed') return sentence(job.error ?? { code: 'error' });
-  return job.state === 'expired' ? say('job.expired.text') : say('job.cancelled.text');
+  if (job.state !== 'expired') return say('job.cancelled.text');
+  return known(`job.${job.kind}.expired.text`) ? say(`job.${job.kind}.expired.text`) : say('job.expired.text');
 }
 
 /**
@@ -107,6 +108,7 @@ function steps(job, own, retry) {
   const fresh = (/** @type {boolean} */ best) => link(startOf(job), say('job.other'), best);
   const change = (/** @type {boolean} */ best) => link(`${startOf(job)}?again=${job.id}`, say('job.change'), best);
   if (!own || job.state === 'expired' || OF_THE_FILE.has(code)) return [fresh(true)];
+  if (job.options.of) return [retry, link(`/jobs/${job.options.of}`, say('job.back'), false)];
   if (code === 'no_face') {
     return [link(`${startOf(job)}?again=${job.id}&draw=1`, say('job.draw'), true), fresh(false)];
   }

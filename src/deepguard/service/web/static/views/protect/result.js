@@ -1,16 +1,16 @@
 /** What came of protecting a photo: the picture, what was reached in plain words, and what to do with it. */
 
 import { resultAddress } from '../../core/api.js';
-import { address } from '../../core/boot.js';
+import { address, boot } from '../../core/boot.js';
 import { h } from '../../core/dom.js';
-import { duration, moment, say, size } from '../../core/words.js';
+import { duration, loadWords, moment, say, size } from '../../core/words.js';
 import { compare } from '../../parts/compare.js';
+import { strength, stronger } from '../../parts/strength.js';
 import { actions, download } from './result-actions.js';
 import { figures } from './result-figures.js';
 import { centreOf, readLog } from './result-log.js';
 import { chips, posting } from './result-posting.js';
 import { notes, sentences, unclean } from './result-sentences.js';
-import { strength, stronger } from './result-strength.js';
 
 /** Bytes from which a small picture is shown until the large one is here. */
 const SLOW = 400_000;
@@ -33,10 +33,10 @@ export default {
    * @param {Given} given
    */
   async draw(root, given) {
-    const { job, share, signal } = given;
-    const log = await readLog(job, share, signal);
+    const { job, share, signal, go } = given;
+    const [log, invitation] = await Promise.all([readLog(job, share, signal), inviting(given)]);
     const [first, ...rest] = sentences(job, log);
-    const again = log && job.share ? strength(given, log) : null;
+    const again = log && job.share ? strength({ job, own: Number(log.options.strength), signal, go }) : null;
     const { found_before: before = 0, found_after: after = 0 } = job.summary;
     const plain = unclean(job);
     const more = again && (plain || 2 * after > before) ? stronger(again) : null;
@@ -53,6 +53,7 @@ export default {
           plain,
           download(job, share),
           more ? h('div.row', null, more) : null,
+          invitation,
           log ? chips(log) : null,
           honest(job, log),
           notes(job, log),
@@ -69,6 +70,22 @@ export default {
     );
   },
 };
+
+/**
+ * Return the way to a proof; null where it cannot be had, or for those who only came by a link.
+ * @param {Given} given
+ * @returns {Promise<HTMLElement | null>}
+ */
+async function inviting({ job, signal, go }) {
+  if (!job.share || !('prove' in boot.kinds)) return null;
+  try {
+    const [module] = await Promise.all([import(`${boot.assets}/views/prove/invite.js`), loadWords('prove')]);
+    return await module.invitation({ job, signal, go });
+  } catch {
+    // the result stands without it
+    return null;
+  }
+}
 
 /**
  * @param {Given} given

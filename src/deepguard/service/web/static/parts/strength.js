@@ -1,10 +1,10 @@
-/** The same photo once more, fainter or stronger. */
+/** The same photo protected once more, fainter or stronger. */
 
-import { get, post } from '../../core/api.js';
-import { address } from '../../core/boot.js';
-import { h, icon } from '../../core/dom.js';
-import { duration, say } from '../../core/words.js';
-import { doing } from '../../parts/doing.js';
+import { get, post } from '../core/api.js';
+import { address } from '../core/boot.js';
+import { h, icon } from '../core/dom.js';
+import { duration, say } from '../core/words.js';
+import { doing } from './doing.js';
 
 /** How much more or less one step of the choice is. */
 const FACTOR = 1.4;
@@ -15,13 +15,21 @@ const PAUSE = 300;
 const RANGE = 'strength';
 
 /**
+ * @typedef {object} Given
+ * @property {import('../core/types.js').Job} job that protected the photo
+ * @property {number} own the strength that it had; none where it is not known
+ * @property {AbortSignal} signal
+ * @property {(path: string) => void} go
+ * @property {string} [text] what stronger and fainter mean, where more is known than in general
+ * @property {string} [query] what the address of the new job ends with
+ */
+
+/**
  * Return the choice of another strength; only the way to other settings where none is known: another defence has
  * none, nor have the logs of earlier versions.
- * @param {import('./result.js').Given} given
- * @param {import('./result-log.js').Log} log
+ * @param {Given} given
  */
-export function strength({ job, signal, go }, log) {
-  const own = Number(log.options.strength);
+export function strength({ job, own, signal, go, text = say('result.strength.text'), query = '' }) {
   if (!own) return h('p.row', null, other(job));
   let most = Infinity;
   const steps = { min: 0, max: STEPS.length - 1, step: 1, value: String(SAME) };
@@ -47,12 +55,12 @@ export function strength({ job, signal, go }, log) {
     doing(start, async () => {
       // the same wish twice is one job
       const made = await post('/jobs', wish(), { key: `again-${job.id}-${job.attempt}-${chosen()}` });
-      go(`/jobs/${made.id}`);
+      go(`/jobs/${made.id}${query}`);
     }),
   );
   limit(job.kind, signal).then((found) => ((most = found), show()));
   show();
-  return panel(job, range, said, takes, start);
+  return panel(job, text, range, said, takes, start);
 }
 
 /**
@@ -73,18 +81,19 @@ export function stronger(root) {
 }
 
 /**
- * @param {import('../../core/types.js').Job} job
+ * @param {import('../core/types.js').Job} job
+ * @param {string} text
  * @param {HTMLElement} range
  * @param {HTMLElement} said
  * @param {HTMLElement} takes
  * @param {HTMLElement} start
  */
-function panel(job, range, said, takes, start) {
+function panel(job, text, range, said, takes, start) {
   return h(
     'div.panel.result-strength',
     null,
     h('h2', null, say('result.strength')),
-    h('p.quiet', null, say('result.strength.text')),
+    h('p.quiet', null, text),
     h('label.unseen', { for: RANGE }, say('result.strength.label')),
     range,
     h(
@@ -98,7 +107,7 @@ function panel(job, range, said, takes, start) {
   );
 }
 
-/** @param {import('../../core/types.js').Job} job */
+/** @param {import('../core/types.js').Job} job */
 function other(job) {
   return h('a.button', { href: address(`/?again=${job.id}`) }, say('result.other'));
 }
