@@ -151,7 +151,7 @@ def test_raising_while_watching_cancels_the_dropping(picture: Tensor) -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"drop": 1.0}, "goal, drop and first must be below 1"),
+        ({"drop": 1.0}, "goal and drop must be below 1"),
         ({"drop": -0.5}, "drop is -0.5; it must be at least 0"),
         ({"goal": -0.6}, "goal is -0.6; it must be above -0.5"),
         ({"steps": 0}, "steps is 0"),

@@ -8,7 +8,7 @@ import torch
 from tests.defences.portraits import masked, portrait, region_of, signs, whole
 from torch import Tensor
 
-from deepguard.defences.ink import BUSY, LARGEST, MOST, SMOOTH, Flat, Ink, Plot
+from deepguard.defences.ink import BUSY, LARGEST, MOST, SMOOTH, WAVES, Flat, Ink, Plot
 from deepguard.defences.looks import distance
 from deepguard.measures import lpips
 from deepguard.measures.ceilings import PICTURE
@@ -132,7 +132,7 @@ def test_where_no_skin_is_seen_the_calm_of_the_face_leads_the_smooth_places(clea
     ink = settled(ink_on(hidden, BOX), change, 1.0)
     (plot,) = ink.plots
     assert plot.look.skin.any()
-    assert plot.look.pattern(ink.over(change)) == pytest.approx(1, rel=0.05)
+    assert plot.look.pattern(ink.over(change)) == pytest.approx(WAVES.pattern * 1, rel=0.05)
 
 
 def test_a_lone_edge_hides_less_than_texture_of_the_same_height() -> None:
@@ -148,7 +148,7 @@ def test_a_faces_sizes_are_led_until_skin_and_likeness_use_the_same_share(
 ) -> None:
     ink = settled(ink_on(clean, BOX), change, target)
     (plot,) = ink.plots
-    assert plot.look.pattern(ink.over(change)) == pytest.approx(target, rel=0.05)
+    assert plot.look.pattern(ink.over(change)) == pytest.approx(WAVES.pattern * target, rel=0.05)
     assert plot.look.distance(ink.over(change), SSIM) == pytest.approx(target, rel=0.05)
     assert all(0 < size < LARGEST for size in plot.sizes)
 
@@ -193,7 +193,7 @@ def test_a_second_face_with_another_texture_gets_other_sizes() -> None:
     ink = settled(Ink(window, whole(size, *boxes), SSIM, 0.1), change, 1.0)
     plain, freckled = ink.plots
     for plot in ink.plots:
-        assert plot.look.pattern(ink.over(change)) == pytest.approx(1, rel=0.1)
+        assert plot.look.pattern(ink.over(change)) == pytest.approx(WAVES.pattern * 1, rel=0.1)
         assert plot.look.distance(ink.over(change), SSIM) == pytest.approx(1, rel=0.1)
     assert freckled.sizes[0] < 0.7 * plain.sizes[0]
 
@@ -234,7 +234,7 @@ def test_without_any_measure_at_hand_the_pattern_on_skin_is_held(clean: Tensor, 
     ink = Ink(clean, whole(SIZE, BOX), {}, 0.1)
     settled(ink, change, 1.0)
     changed = ink.over(change)
-    assert ink.plots[0].look.pattern(changed) == pytest.approx(1, rel=0.1)
+    assert ink.plots[0].look.pattern(changed) == pytest.approx(WAVES.pattern, rel=0.1)
     assert all(0 < size <= LARGEST for size in ink.plots[0].sizes)
     assert 0 <= changed.min() <= changed.max() <= 1
     assert not torch.equal(changed, clean)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from tests.attack.toys import toy
 
-from deepguard.defences.presets import NINE, PRESETS, preset
+from deepguard.defences.presets import ENCODERS, NINE, PRESETS, preset
 from deepguard.defences.roles import defaults_of, defences, options_of, settings_of
 from deepguard.defences.through import through
 from deepguard.errors import OptionError
@@ -36,11 +36,16 @@ def test_presets_cannot_be_changed() -> None:
         PRESETS["strong"].through = "none"
 
 
-def test_presets_hide_from_nine_detectors_that_exist() -> None:
+def test_presets_hide_from_encoders_and_where_it_is_seen_from_nine_detectors_too() -> None:
     assert len(set(NINE)) == 9
-    for each in PRESETS.values():
-        assert each.detectors
-        assert set(each.detectors) <= set(detectors.names())
+    assert set(NINE) <= set(detectors.names())
+    assert all(each.encoders == ENCODERS for each in PRESETS.values())
+    assert {name: each.detectors for name, each in PRESETS.items()} == {
+        "balanced": (),
+        "strong": NINE,
+        "small-faces": NINE,
+        "patient": (),
+    }
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from deepguard.api.loading import Models
 from deepguard.defences.painter import CONTEXT
-from deepguard.defences.presets import Preset, preset
+from deepguard.defences.presets import NINE, Preset, preset
 from deepguard.defences.regions import regions
 from deepguard.defences.roles import Defence, Recipe, attacked_by, defaults_of, defences, equipped, settings_of
 from deepguard.defences.through import through
@@ -93,12 +93,6 @@ def planned(models: Models, options: Options) -> Plan:
     """Return the options after the preset has filled the gaps; raises as `api.protect` does."""
     chosen = preset(options.preset)
     defence = options.defence or chosen.defence
-    wanted = options.detectors or chosen.detectors
-    for name in wanted:
-        detectors.entry(name)
-    here = {name: models.detectors[name] for name in wanted if name in models.detectors}
-    if not here:
-        raise WeightsMissing(f"none of {', '.join(wanted)} is on the shelf; run: deepguard models pull")
     known = _strangers(models, options, chosen)
     route = options.through or chosen.through
     # a preset's options are its own defence's; another one may not know them
@@ -109,6 +103,12 @@ def planned(models: Models, options: Options) -> Plan:
     make = defences.create(defence, models.shelf, models.device)
     _check_values(defence, make, values)
     tools = equipped(make, {"measures": models.measures, "encoders": known})
+    wanted = options.detectors or chosen.detectors or (() if tools.get("encoders") else NINE)
+    for name in wanted:
+        detectors.entry(name)
+    here = {name: models.detectors[name] for name in wanted if name in models.detectors}
+    if wanted and not here:
+        raise WeightsMissing(f"none of {', '.join(wanted)} is on the shelf; run: deepguard models pull")
     recipe = make(here, through(route), **tools, **values)
     asked = chosen.encoders if "encoders" in tools and options.encoders is None else ()
     lacking = tuple(name for name in asked if name not in models.encoders)

@@ -105,22 +105,20 @@ class Balanced:
     Each part's gradient is brought to unit length before the sum (LEAT, Shim & Yoon 2023: otherwise the model with
     the largest gradient wins). A part counts more with each call that leaves its value under `content`, and less with
     each that does not, within `rest` and its inverse: all of them must fall, so the last to fall lead (multiplicative
-    weights, Freund and Schapire 1997). `weights` come on top, for each part. Each part is asked in one of `turns`
-    calls, in rotation, and a content one in as many times `patience`, so that time goes where it helps.
+    weights, Freund and Schapire 1997). Each part is asked in one of `turns` calls, in rotation, and a content one
+    in as many times `patience`, so that time goes where it helps.
     """
 
     def __init__(
         self,
         parts: Sequence[Objective],
         *,
-        weights: Sequence[float] = (),
         content: float = -1.0,
         rest: float = 0.1,
         patience: int = 4,
         turns: int = 1,
     ) -> None:
         self.parts = tuple(parts)
-        self.weights = tuple(weights) or (1.0,) * len(self.parts)
         self.content = content
         self.rest = rest
         self.patience = patience
@@ -151,7 +149,7 @@ class Balanced:
         total = torch.zeros_like(images)
         for index, (value, gradient) in zip(asked, answers, strict=True):
             self.values[index] = value
-            total += self.weights[index] * self.urgency[index] * unit(gradient)
+            total += self.urgency[index] * unit(gradient)
             self.urgency[index] = self._next(index)
         self._calls += 1
         known = [value for value in self.values if value is not None]

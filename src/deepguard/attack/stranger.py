@@ -14,7 +14,7 @@ from deepguard.models.align import placing, taken
 from deepguard.models.roles import Encoder, Template
 from deepguard.types import Images, Landmarks, PerImage, Rng
 
-SMOOTH = 0.03
+SMOOTH = 0.02
 """Sigma of the blur of gradients, in lengths between the eyes."""
 
 FLOOR = -0.5

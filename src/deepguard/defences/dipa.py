@@ -10,6 +10,7 @@ from types import MappingProxyType
 import torch
 
 from deepguard.defences.roles import Recipe, defences
+from deepguard.defences.scene import GOAL
 from deepguard.defences.shield import Shield
 from deepguard.defences.through import Through
 from deepguard.measures.roles import Measure
@@ -36,9 +37,9 @@ class Dipa:
     strength: float = field(
         default=1.0, metadata={"help": "most that is used of what the eye forgives; 1: hardly seen"}
     )
-    steps: int = field(default=60, metadata={"help": "steps of the climb for each region"})
+    steps: int = field(default=90, metadata={"help": "steps of the climb for each region"})
     drop: float = field(default=0.5, metadata={"help": "share of what the eye forgives that is used to drop detail"})
-    goal: float = field(default=0.1, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
+    goal: float = field(default=GOAL, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
 
     def __post_init__(self) -> None:
         self._shield()

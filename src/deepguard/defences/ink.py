@@ -39,6 +39,29 @@ from there."""
 LARGEST = 16.0
 """Most levels of either: a face on which nothing can be measured would let its controllers run away."""
 
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What else holds a change.
+
+    Attributes:
+        most: how far a pixel's brightness may get from what it was, in [0, 1].
+        pattern: share of the ceiling of patterns on skin that may be used.
+    """
+
+    most: float
+    pattern: float
+
+
+WAVES = Limits(most=1.0, pattern=0.6)
+"""Of a change against detectors: it draws waves, which are seen from 1.8 levels of 255 on."""
+
+SETTLED = 4
+"""Looks at a change that will not move any more."""
+
+SLACK = 1.04
+"""Share of a target that is as good as the target."""
+
 ALMOST_ALL = 0.45
 """Share of a picture that is worked on from which the picture's own ceilings may be met before the faces'."""
 
@@ -78,15 +101,17 @@ class Ink:
 
     channels = 1
 
-    def __init__(self, clean: Images, region: Region, measures: Mapping[str, Measure], part: float) -> None:
+    def __init__(
+        self, clean: Images, region: Region, measures: Mapping[str, Measure], part: float, limits: Limits = WAVES
+    ) -> None:
         """Take a region whose window, at any size, is `clean`.
 
         `measures` are those at hand of "ssim" and "lpips"; `part` is the share of the picture that is worked on, all
         windows together.
         """
-        self.clean = self.base = clean
+        self.clean = self.base = self.judged = clean
         self.where: Map | float = 1.0
-        self.most = 1.0
+        self.limits = limits
         self.region = region
         self.measures = measures
         self.part = part
@@ -106,27 +131,49 @@ class Ink:
         ]
         self._size = self._sized()
 
-    def upon(self, base: Images, where: Map | float = 1.0) -> Ink:
-        """Return the ink for a window that is changed already; what is seen is still held against `clean`.
+    def upon(self, base: Images, where: Map | float = 1.0, *, anew: bool = False) -> Ink:
+        """Return the ink for a window that is changed already.
 
-        Of each pixel's size the share `where`, in [0, 1], is used.
+        Of each pixel's size the share `where`, in [0, 1], is used. What is seen is still held against `clean`, or,
+        where it is measured `anew`, against `base`: then the ceilings may be used once more.
         """
         ink = copy(self)
-        ink.base, ink.where = base, where
+        ink.base, ink.where, ink.judged = base, where, base if anew else self.clean
+        ink.plots = [replace(plot, look=replace(plot.look, clean=plot.look.cut(ink.judged))) for plot in self.plots]
         ink._size = ink._sized()
         return ink
 
     def used(self, images: Images) -> float:
         """Return the worst share of a face's or the picture's ceilings that the window uses when it shows these."""
-        faces = [max(plot.look.pattern(images), plot.look.distance(images, self.measures)) for plot in self.plots]
+        faces = [max(self._pattern(plot, images), plot.look.distance(images, self.measures)) for plot in self.plots]
         return max([self._whole(images), *faces])
+
+    @torch.no_grad()
+    def settled(self, change: Change, target: float) -> Change:
+        """Tune the sizes to a change that will not move any more, and return as much of it as keeps to the target.
+
+        On a face that is smooth nearly everywhere, tuning alone would bring neither SSIM nor LPIPS back.
+        """
+        for look in range(SETTLED):
+            self.tune(change, target, thorough=look % 2 == 0)
+        for _ in range(SETTLED):
+            used = self.used(self.over(change))
+            if used <= SLACK * target:
+                break
+            change = (target / used) ** 0.75 * change
+        return change
 
     def over(self, change: Change) -> Images:
         """Return the window with the change, given in shares of its size and on any grid; differentiable."""
         # a channel that is cut off at black or white would change the colour
         darker, brighter = -self.base.amin(dim=1, keepdim=True), 1 - self.base.amax(dim=1, keepdim=True)
+        already = luma(self.base - self.judged)
+        darker, brighter = (
+            darker.maximum(-self.limits.most - already),
+            brighter.minimum(self.limits.most - already),
+        )
         moved = _fitted(change, self.base) * self._size
-        return (self.base + moved.clamp(min=darker, max=brighter)).clamp(0, 1)
+        return (self.base + moved.clamp(min=darker.clamp(max=0), max=brighter.clamp(min=0))).clamp(0, 1)
 
     @torch.no_grad()
     def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
@@ -141,7 +188,7 @@ class Ink:
         self._size = self._sized()
 
     def _tuned(self, plot: Plot, images: Images, target: float, whole: float, *, thorough: bool) -> Plot:
-        pattern = plot.look.pattern(images)
+        pattern = self._pattern(plot, images)
         ssim = plot.look.distance(images, {name: each for name, each in self.measures.items() if name == "ssim"})
         if thorough:
             # on a wall it is the smooth places that are seen, in a crowd the others: both give way to the picture's
@@ -150,30 +197,35 @@ class Ink:
             plot = replace(plot, beyond=(max(1.0, calm), max(1.0, busy)))
         return plot.tuned(target, plot.beyond[0] * pattern, plot.beyond[1] * ssim)
 
+    def _pattern(self, plot: Plot, images: Images) -> float:
+        """Return the share of what a pattern on skin may use of its ceiling that is used."""
+        return plot.look.pattern(images) / self.limits.pattern
+
     def _whole(self, images: Images) -> float:
         """Return the share of the picture's ceilings that is used; 0 where the faces' are met long before."""
         if self.part < ALMOST_ALL:
             return 0.0
-        return self.part * distance(self.clean, images, self.measures, PICTURE)
+        return self.part * distance(self.judged, images, self.measures, PICTURE)
 
     def fitted(self, window: Images) -> Ink:
         """Return the same ink on the same window at another size."""
         if window.shape == self.clean.shape:
             return self
-        ink = Ink(window, self.region, self.measures, self.part)
+        ink = Ink(window, self.region, self.measures, self.part, self.limits)
         for index, (own, plot) in enumerate(zip(ink.plots, self.plots, strict=True)):
             rows, columns = own.place
             shape = torch.empty(1, 1, rows.stop - rows.start, columns.stop - columns.start)
             smooth, busy = _fitted(plot.smooth, shape), _fitted(plot.busy, shape)
             ink.plots[index] = replace(own, smooth=smooth, busy=busy, sizes=plot.sizes)
         where = self.where if isinstance(self.where, float) else _fitted(self.where, window)
-        return ink.upon((window + _fitted(self.base - self.clean, window)).clamp(0, 1), where)
+        base = (window + _fitted(self.base - self.clean, window)).clamp(0, 1)
+        return ink.upon(base, where, anew=self.judged is not self.clean)
 
     def _sized(self) -> Map:
         size = torch.zeros_like(self.clean[:, :1])
         for plot in self.plots:
             size[..., *plot.place] += plot.size()
-        return (size * self.where).clamp(max=self.most)
+        return size * self.where
 
 
 @dataclass
@@ -203,6 +255,10 @@ class Flat:
 
     def tune(self, change: Change, target: float, *, thorough: bool = True) -> None:
         """Leave the size as it is: this budget knows no visibility."""
+
+    def settled(self, change: Change, target: float) -> Change:
+        """Return the change as it is."""
+        return change
 
     def fitted(self, window: Images) -> Flat:
         """Return the same ink on the same window at another size."""

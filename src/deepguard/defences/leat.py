@@ -30,7 +30,7 @@ class Leat:
 
     Attributes:
         surrogates: are not used.
-        through, encoders, measures, strength, steps, goal, astray, epsilon: as with `Shield`.
+        through, encoders, measures, strength, steps, goal, astray, most, epsilon: as with `Shield`.
     """
 
     surrogates: Mapping[str, FaceDetector]
@@ -40,9 +40,10 @@ class Leat:
     strength: float = field(
         default=1.0, metadata={"help": "most that is used of what the eye forgives; 1: hardly seen"}
     )
-    steps: int = field(default=60, metadata={"help": "steps of the climb for each region"})
+    steps: int = field(default=90, metadata={"help": "steps of the climb for each region"})
     goal: float = field(default=GOAL, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
     astray: float = field(default=0.05, metadata={"help": "how far landmarks are off, of the distance of the eyes"})
+    most: float = field(default=8 / 255, metadata={"help": "most that a pixel changes, of 1"})
     epsilon: float = field(default=0.0, metadata={"help": "above 0: plain noise of this size, for comparison"})
 
     def __post_init__(self) -> None:
@@ -63,9 +64,9 @@ class Leat:
             self.measures,
             strength=self.strength,
             steps=self.steps,
-            reach=0.3,  # encoders see nothing further out
             goal=self.goal,
             astray=self.astray,
+            most=self.most,
             epsilon=self.epsilon,
         )
 

@@ -35,9 +35,6 @@ TURNS = 3
 TUNED = 4
 """Steps from one look at what a person sees to the next."""
 
-SETTLED = 4
-"""Looks after the climb, on the picture at its own size."""
-
 ROOM = 0.96
 """Share of the target that is used in the end: encoding adds the rest."""
 
@@ -131,13 +128,11 @@ class Painter:
     def coat(self, rng: Rng, told: Told) -> Images:
         """Climb and return the changed window, at the size that is worked at, for another change upon it."""
         change, target = self._climbed(rng, lambda step, loud: told())
-        for look in range(SETTLED):
-            self.ink.tune(change, target, thorough=look % 2 == 0)
-        return self.ink.over(change)
+        return self.ink.over(self.ink.settled(change, target))
 
     def _climbed(self, rng: Rng, told: Callable[[int, Set[str]], None]) -> tuple[Change, float]:
         """Return the change and the share of the ceilings that it may use."""
-        ensemble = Balanced([each.aim for each in self.aims], weights=[each.weight for each in self.aims], turns=TURNS)
+        ensemble = Balanced([each.aim for each in self.aims], turns=TURNS)
         leading: Objective = ensemble if self.posted is None else Expected(ensemble, self.posted)
         objective = self.plan.beside(leading, self.aims, self.scene)
         search = Search(self.climb.strength, self.climb.steps)
@@ -169,8 +164,7 @@ class Painter:
         """Write the change at the picture's own size, as small as it may be with as much hidden."""
         window = self.scene.window
         ink = self.ink.fitted(window.clone())
-        for look in range(SETTLED):
-            ink.tune(change, ROOM * target, thorough=look % 2 == 0)
+        change = ink.settled(change, ROOM * target)
         versions = 1 + (self.posted is not None) * len(ACCEPTED)
         graded = {
             version * len(self.aims) + index

@@ -19,8 +19,7 @@ NINE = (
     "ultralight",
     "mtcnn",
 )
-"""The detectors that every preset hides from: FacePoison's five, and those that today's tools use."""
-
+"""The usual detectors: FacePoison's five, and those that today's tools use."""
 
 ENCODERS = ("mobilefacenet-ms1m", "mobilefacenet-casia")
 """The encoders that every preset hides from; the others at hand judge."""
@@ -28,11 +27,14 @@ ENCODERS = ("mobilefacenet-ms1m", "mobilefacenet-casia")
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One choice: a defence, the models it hides from, what it is optimised through, and its options."""
+    """One choice: a defence, the models it hides from, what it is optimised through, and its options.
+
+    Without `detectors` it hides from encoders alone, or from the nine where no encoder is attacked.
+    """
 
     summary: str
     defence: str = "shield"
-    detectors: tuple[str, ...] = NINE
+    detectors: tuple[str, ...] = ()
     encoders: tuple[str, ...] = ENCODERS
     through: str = "any"
     options: Mapping[str, float | int | bool] = field(default_factory=lambda: MappingProxyType({}))
@@ -40,17 +42,19 @@ class Preset:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
-        "balanced": Preset("hardly visible; about half a minute for a photo with one face"),
+        "balanced": Preset("hardly visible: programs that know faces take it for a stranger's"),
         "strong": Preset(
-            "more visible, survives more",
-            options=MappingProxyType({"strength": 2.0, "steps": 120}),
+            "visible: hides the face from programs that look for faces as well",
+            detectors=NINE,
+            options=MappingProxyType({"strength": 2.0, "steps": 120, "first": 0.5}),
         ),
         "small-faces": Preset(
-            "for groups: a wider surrounding and more varied sizes for faces of some 20 to 80 pixels",
+            "for groups, visible: both, with a wider surrounding for faces of some 20 to 80 pixels",
+            detectors=NINE,
             options=MappingProxyType({"reach": 0.7, "jitter": 1.5}),
         ),
         "patient": Preset(
-            "as balanced and cleaner; takes up to a minute",
+            "as balanced and surer; takes twice as long",
             options=MappingProxyType({"steps": 200}),
         ),
     }

@@ -44,11 +44,10 @@ class Aim(Protocol):
 
 @dataclass(frozen=True)
 class Named:
-    """An aim, the model that it is about, and how much it counts."""
+    """An aim, and the model that it is about."""
 
     model: str
     aim: Aim
-    weight: float = 1.0
 
 
 class Scene:

@@ -13,7 +13,7 @@ import torch
 from deepguard.attack.objectives import Objective
 from deepguard.attack.stranger import FLOOR
 from deepguard.defences.dropping import attention, dropped
-from deepguard.defences.ink import Flat, Ink
+from deepguard.defences.ink import WAVES, Flat, Ink, Limits
 from deepguard.defences.painter import Climb, Painter, Told, check_climb, painted
 from deepguard.defences.roles import Recipe, check_least, defences
 from deepguard.defences.scene import GOAL, Named, Scene, estranging, vanishing, worth
@@ -23,10 +23,17 @@ from deepguard.measures.roles import Measure
 from deepguard.models.roles import Encoder, FaceDetector
 from deepguard.types import Face, Images, Rng, Watch, ignore
 
-ALONE = 3.0
+ALONE = 0.5
 """`Worth.full` where encoders alone are attacked; with detectors the climb is one of signs."""
-FIRST = 30
+
+FIRST = 60
 """Steps of the climb against the encoders alone that goes before the one against all."""
+
+CLOSE = 0.3
+"""Most of `reach` that is used where encoders alone are attacked: they see nothing further out."""
+
+KEPT = 0.1
+"""Cosine with the face before that is aimed at while detectors are climbed: what was won is not to be lost."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,14 @@ class Shield:
         surrogates: the detectors to hide from, by name; may be none.
         through, measures, strength, steps, reach, cells, jitter, momentum, epsilon: as with `FacePoison`.
         encoders: those that are to take each face for a stranger's, by name; may be none.
-        goal: cosine with the face before that is aimed at.
+        goal: cosine with the face before that is aimed at where encoders alone are climbed.
         astray: standard deviation of the error of each landmark, in lengths between the eyes: no two detectors place
             them alike.
-        first: share of the ceilings of visibility that the change against the encoders gets before the detectors'.
+        most: most that the brightness of a pixel changes on account of encoders, in units of the range [0, 1]. What
+            is in proportion to a gradient would otherwise gather in a few places and be seen there, whatever SSIM and
+            LPIPS say.
+        first: share of the ceilings of visibility that the change against the encoders gets where detectors are
+            attacked as well; theirs comes upon it and gets the whole once more.
         drop: share of the ceilings of visibility that is first used to drop detail (see `dropping.dropped`).
         attention: whether the change then goes where the models look (see `dropping.attention`).
     """
@@ -55,14 +66,17 @@ class Shield:
     strength: float = field(
         default=1.0, metadata={"help": "most that is used of what the eye forgives; 1: hardly seen"}
     )
-    steps: int = field(default=60, metadata={"help": "steps of the climb for each region"})
+    steps: int = field(default=90, metadata={"help": "steps of the climb for each region"})
     reach: float = field(default=0.6, metadata={"help": "how far around a face the change extends, of its size"})
     cells: int = field(default=128, metadata={"help": "grid cells along a face's side"})
     jitter: float = field(default=1.25, metadata={"help": "factor by which input scales are varied"})
     momentum: float = field(default=0.75, metadata={"help": "momentum of the climb"})
-    goal: float = field(default=0.1, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
+    goal: float = field(default=GOAL, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
     astray: float = field(default=0.05, metadata={"help": "how far landmarks are off, of the distance of the eyes"})
-    first: float = field(default=0.3, metadata={"help": "share of what the eye forgives that encoders get first"})
+    most: float = field(default=8 / 255, metadata={"help": "most that a pixel changes because of encoders, of 1"})
+    first: float = field(
+        default=1.0, metadata={"help": "share of what the eye forgives that encoders get first"}
+    )
     drop: float = field(default=0.0, metadata={"help": "first drop detail, with this share of what the eye forgives"})
     attention: bool = field(default=False, metadata={"help": "change most where the models look"})
     epsilon: float = field(default=0.0, metadata={"help": "above 0: plain noise of this size, for comparison"})
@@ -76,8 +90,10 @@ class Shield:
         check_least(self, jitter=1, goal=-math.inf, astray=0, drop=0, first=0)
         if self.goal <= FLOOR:
             raise OptionError(f"goal is {self.goal:.4g}; it must be above {FLOOR}: two faces are never further apart")
-        if max(self.goal, self.drop, self.first) >= 1:
-            raise OptionError("goal, drop and first must be below 1")
+        if max(self.goal, self.drop) >= 1:
+            raise OptionError("goal and drop must be below 1")
+        if self.first > 1 or not 0 < self.most <= 1:
+            raise OptionError("first must be at most 1, and most above 0 and at most 1")
         if self.epsilon > 0 and (self.drop > 0 or self.attention):
             raise OptionError("drop and attention do not go with epsilon; leave one of them out")
 
@@ -87,21 +103,20 @@ class Shield:
 
     def climb(self) -> Climb:
         """Return how the change is climbed."""
-        full = None if self.surrogates else ALONE
-        return Climb(self.through, self.strength, self.steps, self.reach, self.cells, self.momentum, full)
+        reach, full = (self.reach, None) if self.surrogates else (min(self.reach, CLOSE), ALONE)
+        return Climb(self.through, self.strength, self.steps, reach, self.cells, self.momentum, full)
 
     def aims(self, scene: Scene) -> list[Named]:
         """Return the detectors' views in which a face is seen, and the encoders."""
         seen = worth(list(vanishing(scene, self.surrogates, self.jitter)), scene) if self.surrogates else []
-        strange = list(estranging(scene, self.encoders, astray=self.astray, goal=self.goal))
-        # until they are content the encoders count as much as all views of the detectors
-        weight = max(1.0, len(seen) / max(1, len(strange)))
-        return [*seen, *(replace(each, weight=weight) for each in strange)]
+        goal = max(self.goal, KEPT) if self.surrogates else self.goal
+        return [*seen, *estranging(scene, self.encoders, astray=self.astray, goal=goal)]
 
     def ink(self, scene: Scene) -> Ink | Flat:
         """Return the shape that is hardly seen, or the plain ball."""
         if self.epsilon == 0:
-            return Ink(scene.clean, scene.region, self.measures, scene.part)
+            limits = WAVES if self.surrogates else Limits(self.most, pattern=1.0)
+            return Ink(scene.clean, scene.region, self.measures, scene.part, limits)
         return Flat.of(scene, self.epsilon)
 
     def prepared(self, ink: Ink | Flat, aims: Sequence[Named], scene: Scene, rng: Rng, told: Told) -> Ink | Flat:
@@ -113,7 +128,7 @@ class Shield:
         if self.attention:
             ink = ink.upon(ink.base, attention(aims, ink.base, scene, rng))
         if self.surrogates and self.encoders and self.first:
-            ink = ink.upon(self._first(ink, scene, rng, told), ink.where)
+            ink = ink.upon(self._first(ink, scene, rng, told), ink.where, anew=True)
         return ink
 
     def _first(self, ink: Ink, scene: Scene, rng: Rng, told: Told) -> Images:
@@ -122,7 +137,7 @@ class Shield:
         Detectors ask for far more than there is; were both climbed at once, encoders would get what is left.
         """
         alone = replace(
-            self, surrogates={}, strength=self.strength * self.first, steps=FIRST, goal=GOAL, drop=0.0, attention=False
+            self, surrogates={}, strength=self.strength * self.first, steps=FIRST, drop=0.0, attention=False
         )
         painter = Painter(alone, scene)
         painter.ink = painter.ink.upon(ink.base, ink.where) if isinstance(painter.ink, Ink) else painter.ink

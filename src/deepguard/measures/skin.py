@@ -115,8 +115,10 @@ def _rms(change: Float[Tensor, "b c h w"], skin: Bool[Tensor, "b 1 h w"]) -> Per
 class Marbling:
     """How strong a pattern the change draws on smooth skin: the band between blurs of 1 and 8 px of its brightness.
 
-    In levels of 255; up to 1.8 a face looks untouched at full size (measured by eye on nine faces). The pictures must
-    each show one face's box; 0 where no skin is seen. Of a change up to 24 px beside the skin the blur shows a little.
+    In levels of 255. Up to 3 a face looks untouched at full size where the pattern follows its forms, as that against
+    encoders does; waves, as those against detectors, are seen from 1.8 on (by eye; docs/research/identity.md). The
+    pictures must each show one face's box; 0 where no skin is seen. Of a change up to 24 px beside the skin the blur
+    shows a little.
     """
 
     unit: str = "/255"
