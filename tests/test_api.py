@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.attack.toys import Linear
 from torch import Tensor
 
 import deepguard
 from deepguard.api import Models, Options, Protected, device_named, load_models, protect
+from deepguard.api.planning import planned
 from deepguard.defences.presets import ENCODERS, NINE
 from deepguard.errors import NoFace, OptionError, WeightsMissing
 from deepguard.media.picture import Picture
@@ -130,6 +132,28 @@ def test_what_is_missing_is_named(picture: Picture, models: Models) -> None:
     report = protect(picture, models, Options(steps=1)).report
     assert report.missing == (*models.missing, *ENCODERS)
     assert protect(picture, models, dataclasses.replace(FEW, steps=1, encoders=())).report.missing == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "attacked"),
+    [
+        (Options(), ENCODERS),
+        (Options(preset="patient"), ENCODERS),
+        (Options(preset="strong"), ("mtcnn", *ENCODERS)),
+        (Options(preset="small-faces"), ("mtcnn", *ENCODERS)),
+        (Options(detectors=("mtcnn",)), ("mtcnn", *ENCODERS)),
+        (Options(encoders=()), ("mtcnn",)),
+        (Options(defence="facepoison"), ("mtcnn",)),
+        (Options(defence="leat"), ENCODERS),
+    ],
+)
+def test_a_preset_attacks_detectors_only_where_it_says_so_or_no_encoder_is_there(
+    models: Models, options: Options, attacked: tuple[str, ...]
+) -> None:
+    known = dataclasses.replace(models, encoders={name: Linear() for name in ENCODERS})
+    assert planned(known, options).attacked == attacked
+    if options.defence is None:
+        assert planned(models, options).attacked == ("mtcnn",)
 
 
 def test_nothing_changes_far_from_the_face_in_a_lossless_file(astronaut: Tensor, models: Models) -> None:

@@ -256,26 +256,3 @@ def test_a_call_in_which_nobody_is_asked_has_no_slope(images: Tensor) -> None:
     value, gradient = balanced.slope(images, seeded())
     assert (value == 0).all()
     assert (gradient == 0).all()
-
-
-def test_parts_of_a_balanced_sum_count_by_their_weights(images: Tensor) -> None:
-    rng = seeded(1)
-    one, other = (torch.randn(images.shape[1:], generator=rng) for _ in range(2))
-    balanced = Balanced([Line(1e-4 * one), Line(1e4 * other)], weights=[1.0, 3.0])
-    _, gradient = balanced.slope(images, seeded())
-    torch.testing.assert_close(gradient, (one / one.norm() + 3 * other / other.norm()).expand_as(gradient))
-
-
-def test_weights_come_on_top_of_urgency_and_leave_the_value_alone(images: Tensor) -> None:
-    rng = seeded(1)
-    one, other = (torch.randn(images.shape[1:], generator=rng) for _ in range(2))
-    plain, heavy = (
-        Balanced([Line(one), Line(other, level=-0.5)], weights=weights, patience=1) for weights in ((), (1.0, 4.0))
-    )
-    for _ in range(5):
-        (value, light), (same, gradient) = plain.slope(images, seeded()), heavy.slope(images, seeded())
-        assert torch.equal(value, same)
-    assert plain.urgency == heavy.urgency
-    assert plain.urgency[1] < 1 < plain.urgency[0]
-    extra = gradient - light
-    assert float(torch.nn.functional.cosine_similarity(extra.flatten(1), other.flatten()[None]).min()) > 0.999

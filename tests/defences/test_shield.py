@@ -123,6 +123,13 @@ def test_no_face_uses_more_of_the_ceilings_than_the_strength(
     assert cosine(rough, result) < 0.95
 
 
+@pytest.mark.parametrize("levels", [1, 3])
+def test_encoders_alone_move_no_pixel_further_than_is_allowed(picture: Tensor, levels: int) -> None:
+    result = protected(made({}, most=levels / 255), picture, FACES)
+    furthest = float((result - picture).abs().max())
+    assert 0.9 * levels / 255 < furthest <= levels / 255 + 1e-6
+
+
 def test_the_same_seed_gives_the_same_picture_and_another_seed_another(picture: Tensor) -> None:
     defence = replace(made(steps=6, drop=0.3, attention=True), through=through("any"))
     before = torch.get_rng_state()

@@ -19,8 +19,8 @@ def test_at_the_ceiling_all_of_it_is_used_and_none_for_identical_pictures(ceilin
 
 
 def test_the_worst_share_counts() -> None:
-    assert FACE.used({"ssim": 0.965, "lpips": 0.018, "marbling": 0.45, "chroma": 0.1}) == pytest.approx(0.5)
-    assert FACE.used({"ssim": 0.965, "lpips": 0.018, "marbling": 5.4, "chroma": 0.1}) == pytest.approx(3)
+    assert FACE.used({"ssim": 0.965, "lpips": 0.018, "marbling": 0.75, "chroma": 0.1}) == pytest.approx(0.5)
+    assert FACE.used({"ssim": 0.965, "lpips": 0.018, "marbling": 9.0, "chroma": 0.1}) == pytest.approx(3)
     assert FACE.used({"ssim": 0.79, "lpips": 0.09, "marbling": 0, "chroma": 0}) == pytest.approx(3)
 
 

@@ -55,13 +55,14 @@ def summary(report: Report) -> Iterable[str]:
     hidden_from = [each for each in report.judgements if each.detector in attacked and any(each.before)]
     yield from _known(report, attacked)
     judges = [each for each in report.judgements if each.detector not in attacked and any(each.before)]
-    if not hidden_from:
+    if any(each.detector in attacked for each in report.judgements) and not hidden_from:
         yield f"None of the detectors to hide from found the {faces} before."
-    else:
+    elif hidden_from:
         counted = _count(hidden_from, faces)
         yield f"{counted[0].upper()}{counted[1:]}."
     if judges:
-        yield f"Of those that only judged, {_count(judges, faces)}."
+        whose = "Of those that only judged, " if hidden_from else "Detectors were left alone: "
+        yield f"{whose}{_count(judges, faces)}."
 
 
 def _known(report: Report, attacked: Collection[str]) -> Iterable[str]:
@@ -153,8 +154,8 @@ def _sentences(report: Report) -> Iterable[str]:
     seconds = sum(report.seconds.values())
     yield f"{seconds:.1f} s on {report.device}, seed {report.seed}, {report.defence} with preset {report.preset}"
     yield (
-        "This raises the cost of misuse; it does not make the picture safe. It was tested against the detectors in "
-        f"the table, as of version {report.version}; others may still find the face."
+        "This raises the cost of misuse; it does not make the picture safe. It was tested against the models in "
+        f"the tables, as of version {report.version}; others may still find or know the face."
     )
     if report.missing:
         yield f"Not tested, since their weights are not here: {', '.join(report.missing)}; run: deepguard models pull"

@@ -74,9 +74,7 @@ class Shield:
     goal: float = field(default=GOAL, metadata={"help": "likeness to the face before that is aimed at, -0.5 to 1"})
     astray: float = field(default=0.05, metadata={"help": "how far landmarks are off, of the distance of the eyes"})
     most: float = field(default=8 / 255, metadata={"help": "most that a pixel changes because of encoders, of 1"})
-    first: float = field(
-        default=1.0, metadata={"help": "share of what the eye forgives that encoders get first"}
-    )
+    first: float = field(default=1.0, metadata={"help": "share of what the eye forgives that encoders get first"})
     drop: float = field(default=0.0, metadata={"help": "first drop detail, with this share of what the eye forgives"})
     attention: bool = field(default=False, metadata={"help": "change most where the models look"})
     epsilon: float = field(default=0.0, metadata={"help": "above 0: plain noise of this size, for comparison"})

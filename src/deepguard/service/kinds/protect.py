@@ -24,6 +24,8 @@ from deepguard.media.read import decode
 from deepguard.media.shown import SHOWN, shown
 from deepguard.media.signatures import Container
 from deepguard.models.roles import detectors, encoders
+from deepguard.prove.likeness import Likeness
+from deepguard.prove.proof import DELIVERED
 from deepguard.prove.report import Quality, Report
 from deepguard.prove.verify import Judgement
 from deepguard.service.kinds.roles import Ability, Done, Made, Work, kinds, saved_as
@@ -68,7 +70,8 @@ BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "shadow": {"minimum": 0, "maximum": 10},
         "goal": {"exclusiveMinimum": -0.5, "exclusiveMaximum": 1},
         "astray": {"minimum": 0, "maximum": 1},
-        "first": {"minimum": 0, "exclusiveMaximum": 1},
+        "most": {"exclusiveMinimum": 0, "maximum": 1},
+        "first": {"minimum": 0, "maximum": 1},
         "drop": {"minimum": 0, "exclusiveMaximum": 1},
     }
 )
@@ -88,7 +91,7 @@ _WORDS = {bool: "boolean", int: "integer", float: "number"}
 
 
 class Protect:
-    """Hides the faces of one photo from detectors, and measures what came of it."""
+    """Hides the faces of one photo from encoders and detectors, and measures what came of it."""
 
     spans: Mapping[str, tuple[float, float]] = MappingProxyType(
         {
@@ -344,6 +347,8 @@ def _summary(report: Report) -> dict[str, Any]:
         # who was not attacked never stands in one number with who was
         **_counts([each for each in report.judgements if each.detector in attacked]),
         **({"judges": _counts(judges)} if judges else {}),
+        **_known([each for each in report.likenesses if each.encoder in attacked], ""),
+        **_known([each for each in report.likenesses if each.encoder not in attacked], "held_"),
         "device": report.device,
         "missing": list(report.missing),
         "ssim": _worst(report.face_quality, "ssim", min),
@@ -358,13 +363,20 @@ def _summary(report: Report) -> dict[str, Any]:
 
 def _counts(judgements: Sequence[Judgement]) -> dict[str, Any]:
     """Return how often the detectors found one of the faces: before, as delivered, and after each way of posting."""
-    found = {name: sum(sum(each.after[name].found) for each in judgements) for name in judgements[0].after}
+    versions = judgements[0].after if judgements else (DELIVERED,)
+    found = {name: sum(sum(each.after[name].found) for each in judgements) for name in versions}
     return {
         "detectors": len(judgements),
         "found_before": sum(sum(each.before) for each in judgements),
-        "found_after": found.pop("delivered"),
+        "found_after": found.pop(DELIVERED),
         "found_posted": found,
     }
+
+
+def _known(likenesses: Sequence[Likeness], whose: str) -> dict[str, int]:
+    """Return how many encoders there are, and how many of them still know one of the faces as delivered."""
+    knowing = sum(any(each.matched(DELIVERED)) for each in likenesses)
+    return {f"{whose}encoders": len(likenesses), f"{whose}known_after": knowing} if likenesses else {}
 
 
 def _worst(qualities: Sequence[Quality], name: str, choose: Callable[[list[float]], float]) -> float | None:
