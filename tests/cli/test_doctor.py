@@ -25,7 +25,7 @@ def test_missing_weights_are_no_fault_and_the_embedded_detector_really_works(dee
     assert "deepguard models pull retinaface" in rows["retinaface"]
     assert set(detectors.names()) | set(classifiers.names()) | set(encoders.names()) <= set(rows)
     assert "deepguard models pull meso4" in rows["meso4"]
-    assert "1 of 9 detectors are here" in result.output
+    assert "1 of 9 detectors and 0 of 2 encoders to hide from are here; without an encoder" in result.output
     assert not home.exists(), "looking changes nothing"
 
 

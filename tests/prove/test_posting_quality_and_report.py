@@ -158,7 +158,7 @@ def test_measures_that_are_not_at_hand_are_told_as_none() -> None:
         (Quality(0.95, 20, None), [], 1),
         (Quality(1, None, 0.1), [Quality(1, None, 0)], 2),
         (Quality(1, None, 0), [Quality(0.93, 10, 0, 0, 0), Quality(1, None, 0.045, 0, 0)], 1),
-        (Quality(1, None, None), [Quality(1, None, None, 3.6, 0.4)], 2),
+        (Quality(1, None, None), [Quality(1, None, None, 6.0, 0.4)], 2),
         (Quality(1, None, 0), [Quality(1, None, 0.09, 0, 1)], 2.5),
         (Quality(1.0000001, None, 0, 99, 99), [Quality(1, None, None)], 0),
     ],

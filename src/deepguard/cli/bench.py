@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-import json
 import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,10 +16,10 @@ import click
 from deepguard import __version__, api
 from deepguard.cli.bench_identity import identity
 from deepguard.cli.bench_swap import swap
-from deepguard.cli.rounds import BYTES, Rounds, machine, photos_in
+from deepguard.cli.rounds import BYTES, Rounds, board_options, machine, photos_in, write_board
 from deepguard.cli.values import Names
 from deepguard.errors import OptionError
-from deepguard.media.files import check_writable, write
+from deepguard.media.files import check_writable
 from deepguard.media.picture import Picture
 from deepguard.models.anchors import AnchorDetector
 from deepguard.prove.board.arms import PAPER, Bench, Controls, Order, measured
@@ -62,14 +61,7 @@ bench.add_command(swap)
 
 
 @bench.command()
-@click.option(
-    "--images",
-    "places",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="A folder of photos, or one; repeatable.",
-)
+@board_options("board", "A folder of photos, or one; repeatable.")
 @click.option(
     "--defences", type=Names(), default=("facepoison", PAPER), help="Recipes; otherwise ours and the paper's."
 )
@@ -87,11 +79,6 @@ bench.add_command(swap)
 )
 @click.option("--noise", type=click.IntRange(0), help="Only for N photos: noise of the same size.")
 @click.option("--chains", type=Names(), help="Posting chains; otherwise all.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("board"), show_default=True, help="Folder of the results."
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
-@click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 @click.option("--max-faces", type=click.IntRange(1), default=12, show_default=True, help="Leave photos with more out.")
 def protect(
     places: tuple[Path, ...], out: Path, device: str | None, chains: tuple[str, ...] | None, **told: Any
@@ -166,9 +153,7 @@ class Course:
             left_out=tuple(each for each in self.rounds.entries if isinstance(each, Absent)),
             failed=tuple(self.rounds.failed),
         )
-        body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
-        write(self.out / JSON, body.encode("utf-8", "backslashreplace"))
-        write(self.out / PAGE, markdown(board).encode("utf-8", "backslashreplace"))
+        write_board(self.out / JSON, board.as_json(), self.out / PAGE, markdown(board))
 
 
 def _orders(wish: Wish) -> list[Order]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,10 @@ from typing import Any
 import click
 
 from deepguard import __version__, api
-from deepguard.cli.rounds import Rounds, machine, photos_in
+from deepguard.cli.rounds import Rounds, board_options, machine, photos_in, write_board
 from deepguard.cli.values import Names
 from deepguard.errors import WeightsMissing
-from deepguard.media.files import check_writable, write
+from deepguard.media.files import check_writable
 from deepguard.media.picture import Picture
 from deepguard.media.read import read_picture
 from deepguard.models.roles import Encoder
@@ -50,24 +49,12 @@ class Wish:
 
 
 @click.command()
-@click.option(
-    "--images",
-    "places",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="A folder of photos, laid out as LFW is where people have several; repeatable.",
-)
+@board_options("identity", "A folder of photos, laid out as LFW is where people have several; repeatable.")
 @click.option("--defences", type=Names(), default=("shield",), show_default=True, help="Recipes.")
 @click.option("--presets", type=Names(), default=("balanced",), show_default=True, help="Presets.")
 @click.option("--limit", type=click.IntRange(1), help="Only N people, at even distances.")
 @click.option("--noise", type=click.IntRange(0), help="Only for N people: noise of the same size.")
 @click.option("--chains", type=Names(), help="Posting chains; otherwise all.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("identity"), show_default=True, help="Folder of the results."
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
-@click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 def identity(
     places: tuple[Path, ...], out: Path, device: str | None, chains: tuple[str, ...] | None, **told: Any
 ) -> None:
@@ -169,9 +156,7 @@ class Course:
             left_out=tuple(each for each in entries if isinstance(each, Absent)),
             failed=tuple(self.rounds.failed),
         )
-        body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
-        write(self.out / JSON, body.encode("utf-8", "backslashreplace"))
-        write(self.out / PAGE, markdown(board).encode("utf-8", "backslashreplace"))
+        write_board(self.out / JSON, board.as_json(), self.out / PAGE, markdown(board))
 
 
 def _stand(wish: Wish, orders: tuple[Order, ...], models: api.Models) -> Stand:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import itertools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import click
 
 from deepguard import __version__, api
-from deepguard.cli.rounds import Rounds, machine, photos_in
+from deepguard.cli.rounds import Rounds, board_options, machine, photos_in, write_board
 from deepguard.cli.values import Names
 from deepguard.errors import WeightsMissing
-from deepguard.media.files import check_writable, write
+from deepguard.media.files import check_writable
 from deepguard.media.picture import Picture
 from deepguard.prove.board.arms import Order
 from deepguard.prove.board.identity_tables import PROBES
@@ -50,14 +49,7 @@ class Wish:
 
 
 @click.command()
-@click.option(
-    "--images",
-    "places",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    required=True,
-    help="A folder of photos, or one; repeatable.",
-)
+@board_options("swaps", "A folder of photos, or one; repeatable.")
 @click.option("--defences", type=Names(), default=("shield",), show_default=True, help="Recipes.")
 @click.option("--presets", type=Names(), default=("balanced",), show_default=True, help="Presets.")
 @click.option("--swappers", type=Names(), default=("warp",), show_default=True, help="Face swappers.")
@@ -65,11 +57,6 @@ class Wish:
 @click.option("--steps", type=click.IntRange(1, 100_000), help="Steps of a swapper's training.")
 @click.option("--limit", type=click.IntRange(1), help="Only the first N photos.")
 @click.option("--chains", type=Names(), default=CHAINS, help="Posting chains; otherwise a few, and the probes of ROB.")
-@click.option(
-    "--out", type=click.Path(path_type=Path), default=Path("swaps"), show_default=True, help="Folder of the results."
-)
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance.")
-@click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one.")
 def swap(places: tuple[Path, ...], out: Path, device: str | None, **told: Any) -> None:
     """Swap faces from photos, from their protected versions and from noise, and count what still works.
 
@@ -145,9 +132,7 @@ class Course:
             left_out=tuple(each for each in entries if isinstance(each, Absent)),
             failed=tuple(self.rounds.failed),
         )
-        body = json.dumps(board.as_json(), indent=1, ensure_ascii=False)
-        write(self.out / JSON, body.encode("utf-8", "backslashreplace"))
-        write(self.out / PAGE, markdown(board).encode("utf-8", "backslashreplace"))
+        write_board(self.out / JSON, board.as_json(), self.out / PAGE, markdown(board))
 
 
 def options_of(order: Order, wish: Wish) -> api.ProveOptions:

@@ -15,7 +15,7 @@ import torch
 
 from deepguard import __version__, api
 from deepguard.cli.tables import console_for, plain_table, say
-from deepguard.defences.presets import NINE
+from deepguard.defences.presets import ENCODERS, NINE
 from deepguard.errors import DeepguardError
 from deepguard.media.read import read_picture
 from deepguard.media.sample import sample_file
@@ -134,14 +134,16 @@ def recognises(encoder: Encoder, photo: Images) -> str:
 
 
 def advice(shelf: Shelf) -> str:
-    """Return what to do next, in one sentence."""
-    missing = [name for name in NINE if name not in detectors.available(shelf)]
-    if not missing:
-        return "All nine detectors are here."
-    return (
-        f"{len(NINE) - len(missing)} of {len(NINE)} detectors are here; a photo is protected against those "
-        "only. To bring the others: deepguard models pull"
+    """Return what is here to protect with and what to do next."""
+    finding, knowing = (
+        sum(name in registry.available(shelf) for name in wanted)
+        for registry, wanted in ((detectors, NINE), (encoders, ENCODERS))
     )
+    here = f"{finding} of {len(NINE)} detectors and {knowing} of {len(ENCODERS)} encoders to hide from are here"
+    if (finding, knowing) == (len(NINE), len(ENCODERS)):
+        return f"{here}."
+    alone = "" if knowing else "; without an encoder a photo is hidden from detectors alone"
+    return f"{here}{alone}. To bring the others: deepguard models pull"
 
 
 def _graphics(device: torch.device) -> str:

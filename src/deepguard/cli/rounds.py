@@ -2,27 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import click
 import torch
 
 from deepguard.cli.batch import shown
 from deepguard.cli.progress import Display, duration
 from deepguard.cli.tables import console_for, say
 from deepguard.errors import DeepguardError, ImageTooLarge, InputError, NoFace
-from deepguard.media.files import pictures_below
+from deepguard.media.files import pictures_below, write
 from deepguard.media.picture import Picture
 from deepguard.media.read import read_picture
 from deepguard.prove.board.journal import Journal
 from deepguard.prove.board.records import Absent
 from deepguard.prove.board.tables import counted
 from deepguard.types import Watch
+
+_PATH = click.Path(path_type=Path)
+
+
+def board_options(out: str, images: str) -> Callable[[Any], Any]:
+    """Return a decorator that adds what every board's command takes: --images, --out, --seed and --device.
+
+    `out` is the usual folder of the results, `images` the help text of --images, which is passed on as `places`.
+    """
+    added = (
+        click.option("--images", "places", type=_PATH, multiple=True, required=True, help=images),
+        click.option("--out", type=_PATH, default=Path(out), show_default=True, help="Folder of the results."),
+        click.option(
+            "--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True, help="Seed of all chance."
+        ),
+        click.option("--device", help="cpu, cuda or cuda:1; otherwise a GPU where there is one."),
+    )
+    return lambda command: reduce(lambda done, option: option(done), reversed(added), command)
+
+
+def write_board(file: Path, body: Any, page: Path, markdown: str) -> None:
+    """Write a board's JSON values and its page."""
+    for path, text in ((file, json.dumps(body, indent=1, ensure_ascii=False)), (page, markdown)):
+        write(path, text.encode("utf-8", "backslashreplace"))
 
 
 @dataclass

@@ -208,7 +208,8 @@ def _choices() -> dict[str, Any]:
             "items": {"enum": list(detectors.names())},
             "minItems": 1,
             "uniqueItems": True,
-            "description": "detectors to hide from; left out: the usual nine, as far as their weights are here",
+            "description": "detectors to hide from; left out: the preset's, as far as their weights are here, and the "
+            "usual nine where no encoder is attacked",
         },
         "encoders": {
             "type": "array",
