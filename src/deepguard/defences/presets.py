@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
         "strong": Preset(
             "visible: hides the face from programs that look for faces as well",
             detectors=NINE,
-            options=MappingProxyType({"strength": 2.0, "steps": 120, "first": 0.5}),
+            options=MappingProxyType({"strength": 2.0, "steps": 120, "first": 0.75}),
         ),
         "small-faces": Preset(
             "for groups, visible: both, with a wider surrounding for faces of some 20 to 80 pixels",
