@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 from collections.abc import Mapping
@@ -13,11 +14,13 @@ from deepguard.cli.progress import Display, duration
 from deepguard.cli.tables import show, summary
 from deepguard.defences.presets import NINE
 from deepguard.measures.ceilings import FACE, PICTURE
+from deepguard.prove.likeness import Likeness
 from deepguard.prove.report import FileFacts, ModelFacts, Quality, Report
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.types import Box, Face, Note, Progress
 
 VERSIONS = ("delivered", "jpeg75", "instagram", "kakaotalk", "reposted")
+ENCODERS = {"known": 0.1, "held": 0.9}
 SEEN, HIDDEN = Sighting((True,), (True,)), Sighting((False,), (False,))
 
 
@@ -84,6 +87,25 @@ def test_judges_are_counted_apart() -> None:
     assert second.startswith("Of those that only judged, 1 of 2 detectors no longer find the face")
 
 
+def test_where_encoders_alone_are_attacked_they_come_first_and_detectors_are_said_to_be_left_alone() -> None:
+    seen = dict.fromkeys(VERSIONS, True)
+    made = report(judged("a", **seen), judged("b", **seen), attacked={"a": False, "b": False})
+    known, held = (Likeness(name, "toy", 0.4, dict.fromkeys(VERSIONS, (cosine,))) for name, cosine in ENCODERS.items())
+    models = (*made.models, ModelFacts(known.encoder, True, {}), ModelFacts(held.encoder, False, {}))
+    assert list(summary(dataclasses.replace(made, models=models, likenesses=(known, held)))) == [
+        "None of 1 encoders to hide from still know the person.",
+        "1 of 1 encoders that only judged still knows the person.",
+        "Detectors were left alone: all 2 detectors still find the face.",
+    ]
+
+
+def test_judges_beside_detectors_that_never_found_the_face_are_no_detectors_left_alone() -> None:
+    blind = Judgement("b", (False,), dict.fromkeys(VERSIONS, HIDDEN))
+    first, second = summary(report(judged("a"), blind, attacked={"a": False}))
+    assert first == "None of the detectors to hide from found the face before."
+    assert second.startswith("Of those that only judged, 1 of 1 detector")
+
+
 def test_a_detector_that_never_found_the_face_is_not_counted() -> None:
     blind = Judgement("b", (False,), dict.fromkeys(VERSIONS, HIDDEN))
     assert next(iter(summary(report(judged("a"), blind)))).startswith("1 of 1 detector")
@@ -103,7 +125,9 @@ def test_nine_detectors_and_five_versions_fit_into_80_columns() -> None:
 
 def test_sentences_stay_on_one_line_where_a_program_reads_them_and_notes_are_printed_as_they_are() -> None:
     lines = printed(report(judged("a")), width=40)
-    assert any(line.startswith("This raises the cost of misuse;") and line.endswith("find or know the face.") for line in lines)
+    assert any(
+        line.startswith("This raises the cost of misuse;") and line.endswith("find or know the face.") for line in lines
+    )
     assert "a note on [red]this[/red] photo" in lines
 
 

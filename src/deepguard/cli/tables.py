@@ -55,13 +55,14 @@ def summary(report: Report) -> Iterable[str]:
     hidden_from = [each for each in report.judgements if each.detector in attacked and any(each.before)]
     yield from _known(report, attacked)
     judges = [each for each in report.judgements if each.detector not in attacked and any(each.before)]
-    if any(each.detector in attacked for each in report.judgements) and not hidden_from:
-        yield f"None of the detectors to hide from found the {faces} before."
-    elif hidden_from:
+    alone = all(each.detector not in attacked for each in report.judgements)
+    if hidden_from:
         counted = _count(hidden_from, faces)
         yield f"{counted[0].upper()}{counted[1:]}."
+    elif not alone:
+        yield f"None of the detectors to hide from found the {faces} before."
     if judges:
-        whose = "Of those that only judged, " if hidden_from else "Detectors were left alone: "
+        whose = "Detectors were left alone: " if alone else "Of those that only judged, "
         yield f"{whose}{_count(judges, faces)}."
 
 

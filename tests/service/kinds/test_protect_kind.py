@@ -27,6 +27,7 @@ from deepguard.filters.photo import Filters
 from deepguard.media.metadata import digital_source_type
 from deepguard.media.read import decode
 from deepguard.models.roles import detectors
+from deepguard.prove.likeness import Likeness
 from deepguard.prove.report import ModelFacts
 from deepguard.prove.verify import Judgement, Sighting
 from deepguard.service.kinds import protect
@@ -35,6 +36,9 @@ from deepguard.service.kinds.roles import Ability, Done, Work, kinds
 from deepguard.transforms.posting import POSTINGS
 from deepguard.types import Box, Note, Progress, ignore
 from deepguard.weights.shelf import Shelf
+
+KNOWING = {"fooled": (0.1, 0.2), "one face": (0.1, 0.9), "judge": (None, 0.1)}
+"""Encoder -> cosine of each of two faces with itself before."""
 
 CPU = torch.device("cpu")
 FEW = {"detectors": ["mtcnn"], "steps": 2, "through": "none"}
@@ -289,7 +293,7 @@ def test_who_was_not_attacked_is_counted_apart() -> None:
         models=[ModelFacts("one", True, {}), ModelFacts("two", True, {}), ModelFacts("held out", False, {})],
         judgements=[told("one", True, False), told("two", True, True), told("held out", True, True)],
         preset="balanced", input=file, output=file, chosen=(1,), device="cpu", missing=(), face_quality=(),
-        notes=(Note("blurred_faces", "2 were blurred", 2),),
+        notes=(Note("blurred_faces", "2 were blurred", 2),), likenesses=(),
     )  # fmt: skip
     summary = protect._summary(report)
     attacked = {name: summary[name] for name in ("detectors", "found_before", "found_after", "found_posted")}
@@ -297,6 +301,23 @@ def test_who_was_not_attacked_is_counted_apart() -> None:
     counts = {"detectors": 1, "found_before": 1, "found_after": 1, "found_posted": {"instagram": 1}}
     assert summary["judges"] == counts
     assert summary["notes"] == [{"code": "blurred_faces", "text": "2 were blurred", "count": 2}]
+    assert not {"encoders", "held_encoders"} & set(summary)
+
+
+def test_where_encoders_alone_were_attacked_they_are_counted_and_the_detectors_are_judges() -> None:
+    file = SimpleNamespace(width=10, height=10, format="PNG", bytes=1)
+    found = Judgement("detector", (True,), {"delivered": Sighting((True,), (True,))})
+    known = [Likeness(name, "toy", 0.4, {"delivered": seen}) for name, seen in KNOWING.items()]
+    report: Any = SimpleNamespace(
+        models=[ModelFacts("detector", False, {}), ModelFacts("fooled", True, {}), ModelFacts("one face", True, {})],
+        judgements=[found], likenesses=known, preset="balanced", input=file, output=file, chosen=(1, 2), device="cpu",
+        missing=(), face_quality=(), notes=(),
+    )  # fmt: skip
+    summary = protect._summary(report)
+    assert (summary["detectors"], summary["found_before"], summary["found_after"]) == (0, 0, 0)
+    assert summary["judges"]["found_after"] == 1
+    assert (summary["encoders"], summary["known_after"]) == (2, 1)
+    assert (summary["held_encoders"], summary["held_known_after"]) == (1, 0)
 
 
 def test_its_stages_are_those_of_its_spans_and_fill_the_whole(told: list[Progress], done: Done) -> None:
