@@ -30,12 +30,18 @@ function told({ summary, started, ended, results }, log) {
   const seconds = started && ended ? (Date.parse(ended) - Date.parse(started)) / 1000 : 0;
   const file = results.find((each) => each.name === 'picture');
   const { variant } = summary;
+  // where detectors were not attacked, none was hidden from
+  const finding = summary.detectors ? summary : {};
   return [
     [say('figure.variant'), '', known(`preset.${variant}`) ? say(`preset.${variant}`) : variant],
     [say('figure.faces'), 'faces', summary.faces],
-    [say('figure.detectors'), '', summary.detectors],
-    [say('figure.found_before'), 'found_before', summary.found_before],
-    [say('figure.found_after'), 'found_after', summary.found_after],
+    [say('figure.encoders'), '', summary.encoders],
+    [say('figure.known_after'), 'known_after', summary.known_after],
+    [say('figure.held_encoders'), '', summary.held_encoders],
+    [say('figure.held_known_after'), 'known_after', summary.held_known_after],
+    [say('figure.detectors'), '', finding.detectors],
+    [say('figure.found_before'), 'found_before', finding.found_before],
+    [say('figure.found_after'), 'found_after', finding.found_after],
     [say('figure.ssim'), 'ssim', rounded(summary.ssim)],
     [say('figure.lpips'), 'lpips', rounded(summary.lpips)],
     [say('figure.marbling'), 'marbling', levels(summary.marbling)],

@@ -1,4 +1,4 @@
-/** The log of a protected photo: which program saw which face, before and after. */
+/** The log of a protected photo: which program found and knew which face, before and after. */
 
 import { get } from '../../core/api.js';
 
@@ -11,6 +11,11 @@ export const DELIVERED = 'delivered';
  * @property {boolean[]} before
  * @property {Record<string, {found: boolean[], retry: boolean[] | null}>} after
  *
+ * @typedef {object} Likeness what one encoder makes of each chosen face
+ * @property {string} encoder
+ * @property {number | null} threshold above it, two faces are one person's to it; null: nobody measured from where on
+ * @property {Record<string, Array<number | null>>} after how alike each face is to itself before; null: not measured
+ *
  * @typedef {object} Log
  * @property {string} version
  * @property {string} device
@@ -20,6 +25,7 @@ export const DELIVERED = 'delivered';
  * @property {Array<{box: {left: number, top: number, right: number, bottom: number}}>} faces
  * @property {number[]} chosen
  * @property {Judgement[]} judgements
+ * @property {Likeness[]} [likenesses]
  * @property {Array<{name: string, attacked: boolean}>} models
  * @property {string[]} notes
  *
@@ -27,6 +33,11 @@ export const DELIVERED = 'delivered';
  * @property {number} before
  * @property {number} found of these
  * @property {number} retry of these, by who keeps trying
+ *
+ * @typedef {object} Recognition how many encoders know a face
+ * @property {number} count of all
+ * @property {number} known that take any of the faces for the same person: the worst face counts
+ * @property {number} unknown of which that is not known
  */
 
 /**
@@ -52,8 +63,41 @@ export async function readLog(job, share, signal) {
  * @param {boolean} attacked
  */
 export function judgementsOf(log, attacked) {
-  const names = new Set(log.models.filter((each) => each.attacked === attacked).map((each) => each.name));
+  const names = namesOf(log, attacked);
   return log.judgements.filter((each) => names.has(each.detector));
+}
+
+/**
+ * Return what the encoders that were attacked while protecting make of the faces, or the others; logs of earlier
+ * versions have none.
+ * @param {Log} log
+ * @param {boolean} attacked
+ */
+export function likenessesOf(log, attacked) {
+  const names = namesOf(log, attacked);
+  return (log.likenesses ?? []).filter((each) => names.has(each.encoder));
+}
+
+/**
+ * Return for each face whether an encoder takes it for the same person in a version; null where that is not known.
+ * @param {Likeness} likeness
+ * @param {string} version
+ */
+export function matched({ threshold, after }, version) {
+  return after[version].map((each) => (threshold === null || each === null ? null : each > threshold));
+}
+
+/**
+ * Count the encoders that know a face in a version.
+ * @param {Likeness[]} likenesses
+ * @param {string} [version]
+ * @returns {Recognition}
+ */
+export function recognition(likenesses, version = DELIVERED) {
+  const answers = likenesses.map((each) => matched(each, version));
+  const known = answers.filter((each) => each.includes(true)).length;
+  const unknown = answers.filter((each) => !each.includes(true) && each.includes(null)).length;
+  return { count: likenesses.length, known, unknown };
 }
 
 /**
@@ -90,6 +134,14 @@ export function centreOf(log) {
  * @param {Log} log
  */
 export function versionsOf(log) {
-  const all = Object.keys(log.judgements[0]?.after ?? {});
+  const all = Object.keys((log.judgements[0] ?? log.likenesses?.[0])?.after ?? {});
   return [DELIVERED, ...all.filter((each) => each !== DELIVERED)];
+}
+
+/**
+ * @param {Log} log
+ * @param {boolean} attacked
+ */
+function namesOf(log, attacked) {
+  return new Set(log.models.filter((each) => each.attacked === attacked).map((each) => each.name));
 }

@@ -2,10 +2,14 @@
 
 import { h, icon } from '../../core/dom.js';
 import { known, list, program, say } from '../../core/words.js';
+import { UNPLACED, knowing, recognised } from './result-known.js';
 import { judgementsOf, tally, versionsOf } from './result-log.js';
+import { grouped } from './result-places.js';
 
-/** Codes of notes: some programs still find a face, as hiding it would be seen; not seen before; may be seen. */
-const [UNCLEAN, UNSEEN, VISIBLE] = ['not_clean', 'unseen_before', 'visible'];
+/** Codes of notes: not seen before; may be seen. */
+const [UNSEEN, VISIBLE] = ['unseen_before', 'visible'];
+/** Those of what was attacked and did not give in: some programs still find or know a face. */
+const FAILED = ['not_clean', 'recognised'];
 
 /**
  * Return the sentences, the most important first.
@@ -17,16 +21,28 @@ export function sentences(job, log) {
   const { summary } = job;
   const missing = summary.missing?.length ? [say('result.missing', { names: list(summary.missing.map(program)) })] : [];
   if (typeof summary.found_before !== 'number') return missing;
-  const said = (summary.faces ?? 1) === 1 ? ofOne(summary, log) : ofMany(summary, log);
-  return [...said, ...missing];
+  const of = (summary.faces ?? 1) === 1 ? ofOne : ofMany;
+  const found = hidesFromDetectors(summary, log) ? of(summary, log) : [];
+  const who = recognised(summary, log);
+  const first = knowing(summary, log, true).count ? [...who, ...found] : [...found, ...who];
+  return [...first, ...missing];
 }
 
 /**
- * Return the name of a way of posting.
- * @param {string} name
+ * Return that detectors still find the face where they were not attacked, and what would hide from them; null where
+ * they were, or where none finds it.
+ * @param {import('../../core/types.js').Job} job
+ * @param {import('./result-log.js').Log | null} log
  */
-export function placeName(name) {
-  return known(`posting.${name}`) ? say(`posting.${name}`) : name;
+export function left({ summary }, log) {
+  if (typeof summary.found_before !== 'number' || hidesFromDetectors(summary, log)) return null;
+  const found = log ? tally(judgementsOf(log, false)).found : summary.judges?.found_after;
+  if (!found) return null;
+  const sorts = [knowing(summary, log, true), knowing(summary, log, false)];
+  // whose it is taken for is said only where everybody was fooled
+  const fooled = sorts[0].count > 0 && sorts.every(({ known: still, unknown }) => !still && !unknown);
+  const text = fooled ? say('result.left.stranger') : say('result.left');
+  return h('p.quiet', null, `${text} ${say('result.left.strong')}`);
 }
 
 /**
@@ -35,7 +51,7 @@ export function placeName(name) {
  * @param {import('./result-log.js').Log | null} log
  */
 export function notes(job, log) {
-  const all = notesOf(job).filter((each) => each.code !== UNCLEAN);
+  const all = notesOf(job).filter((each) => !FAILED.includes(each.code));
   // what is counted are faces or programs: that comes first
   const first = (/** @type {Note} */ { code, count }) => count > 0 || code === VISIBLE;
   const ours = all.filter(first).map(told);
@@ -48,12 +64,12 @@ export function notes(job, log) {
 }
 
 /**
- * Return that the photo cannot be hidden cleanly; null where it could be.
+ * Return who still knows or finds a face though it was attacked; empty where nobody does.
  * @param {import('../../core/types.js').Job} job
  */
-export function unclean(job) {
-  const note = notesOf(job).find((each) => each.code === UNCLEAN);
-  return note ? h('p.notice.warn', null, icon('warning'), told(note)) : null;
+export function failed(job) {
+  const all = notesOf(job).filter((each) => FAILED.includes(each.code));
+  return all.map((note) => h('p.notice.warn', null, icon('warning'), told(note)));
 }
 
 /**
@@ -67,7 +83,18 @@ function notesOf(job) {
 
 /** @param {Note} note */
 function told({ code, text, count }) {
+  // a proof's note of that code counts the faces
+  if (code === UNPLACED) return h('span', null, say('result.unplaced'));
   return known(`note.${code}`) ? h('span', null, say(`note.${code}`, { count })) : h('span', { lang: 'en' }, text);
+}
+
+/**
+ * Return whether detectors were attacked; a log without any was of encoders alone.
+ * @param {Record<string, any>} summary
+ * @param {import('./result-log.js').Log | null} log
+ */
+function hidesFromDetectors(summary, log) {
+  return (log ? judgementsOf(log, true).length : summary.detectors) > 0;
 }
 
 /**
@@ -105,7 +132,7 @@ function ofMany(summary, log) {
   if (after < before) {
     const places = Object.keys(summary.found_posted ?? {});
     for (const [count, names] of grouped(places, (place) => summary.found_posted[place])) {
-      said.push(say('result.said.times', { places: list(names), count }));
+      said.push(say('result.said.times', { places: names, count }));
     }
   }
   const retry = log ? tally(judgementsOf(log, true)).retry : 0;
@@ -122,22 +149,10 @@ function ofMany(summary, log) {
  * @param {(place: string) => number} hiddenAt
  */
 function posted(places, hiddenAt) {
-  return [...grouped(places, hiddenAt)].map(([hidden, names]) => {
-    const gaps = { places: list(names), hidden };
+  return grouped(places, hiddenAt).map(([hidden, names]) => {
+    const gaps = { places: names, hidden };
     return hidden ? say('result.said.posted', gaps) : say('result.said.returns', gaps);
   });
-}
-
-/**
- * Return the names of places by what was counted there.
- * @param {string[]} places
- * @param {(place: string) => number} counted
- */
-function grouped(places, counted) {
-  /** @type {Map<number, string[]>} */
-  const groups = new Map();
-  for (const place of places) groups.set(counted(place), [...(groups.get(counted(place)) ?? []), placeName(place)]);
-  return groups;
 }
 
 /** @param {Record<string, any>} summary */

@@ -8,9 +8,10 @@ import { compare } from '../../parts/compare.js';
 import { strength, stronger } from '../../parts/strength.js';
 import { actions, download } from './result-actions.js';
 import { figures } from './result-figures.js';
+import { knowing } from './result-known.js';
 import { centreOf, readLog } from './result-log.js';
 import { chips, posting } from './result-posting.js';
-import { notes, sentences, unclean } from './result-sentences.js';
+import { failed, left, notes, sentences } from './result-sentences.js';
 
 /** Bytes from which a small picture is shown until the large one is here. */
 const SLOW = 400_000;
@@ -38,8 +39,9 @@ export default {
     const [first, ...rest] = sentences(job, log);
     const again = log && job.share ? strength({ job, own: Number(log.options.strength), signal, go }) : null;
     const { found_before: before = 0, found_after: after = 0 } = job.summary;
-    const plain = unclean(job);
-    const more = again && (plain || 2 * after > before) ? stronger(again) : null;
+    const warnings = failed(job);
+    const short = warnings.length || knowing(job.summary, log, true).known || 2 * after > before;
+    const more = again && short ? stronger(again) : null;
     root.append(
       h(
         'div.halves.result',
@@ -50,7 +52,8 @@ export default {
           null,
           first ? h('p.lead', null, first) : null,
           rest.map((each) => h('p', null, each)),
-          plain,
+          left(job, log),
+          warnings,
           download(job, share),
           more ? h('div.row', null, more) : null,
           invitation,
