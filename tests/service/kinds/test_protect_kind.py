@@ -37,7 +37,7 @@ from deepguard.transforms.posting import POSTINGS
 from deepguard.types import Box, Note, Progress, ignore
 from deepguard.weights.shelf import Shelf
 
-KNOWING = {"fooled": (0.1, 0.2), "one face": (0.1, 0.9), "judge": (None, 0.1)}
+KNOWING = {"fooled": (0.1, 0.2), "one face": (0.1, 0.9), "judge": (0.2, 0.1), "cannot tell": (None, 0.1)}
 """Encoder -> cosine of each of two faces with itself before."""
 
 CPU = torch.device("cpu")

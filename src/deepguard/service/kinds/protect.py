@@ -77,10 +77,10 @@ BOUNDS: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 """Defence option -> what protects the service from work without end; another option may be any number of its type."""
 SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {"balanced": (33.0, 2.7), "strong": (43.0, 3.0), "small-faces": (36.0, 3.0)}
+    {"balanced": (15.0, 4.1), "strong": (55.0, 5.0), "small-faces": (42.0, 5.0), "patient": (30.0, 6.0)}
 )
-"""Preset -> seconds and seconds per megapixel on two cores with one face and nine detectors. Measured with `balanced`:
-36 s for 1 megapixel, 65 s for 12; the others by their steps and reach. Another preset takes the first one's."""
+"""Preset -> seconds and seconds per megapixel on two cores with one face, nine detectors and four encoders. Measured
+with `balanced`: 19 s for 1 megapixel, 63 s for 12, and with `strong`: 59 s for 1; the others by their steps. Another preset takes the first one's."""
 STILL = 0.2
 """Share of `SECONDS` that neither steps nor detectors change; the rest is proportional to both. Measured on a photo of
 0.26 megapixels: of the time that `balanced` took with its 50 steps and nine detectors, 5 steps took .26, 20 steps .54,
@@ -95,10 +95,10 @@ class Protect:
 
     spans: Mapping[str, tuple[float, float]] = MappingProxyType(
         {
-            "looking for faces": (0.0, 0.04),
-            "protect": (0.04, 0.78),
-            "verifying": (0.78, 0.95),
-            "writing": (0.95, 1.0),
+            "looking for faces": (0.0, 0.08),
+            "protect": (0.08, 0.78),
+            "verifying": (0.78, 0.97),
+            "writing": (0.97, 1.0),
         }
     )
 
@@ -375,9 +375,9 @@ def _counts(judgements: Sequence[Judgement]) -> dict[str, Any]:
 
 
 def _known(likenesses: Sequence[Likeness], whose: str) -> dict[str, int]:
-    """Return how many encoders there are, and how many of them still know one of the faces as delivered."""
-    knowing = sum(any(each.matched(DELIVERED)) for each in likenesses)
-    return {f"{whose}encoders": len(likenesses), f"{whose}known_after": knowing} if likenesses else {}
+    """Return how many encoders can tell, and how many of them still know one of the faces as delivered."""
+    told = [each.matched(DELIVERED) for each in likenesses if None not in each.matched(DELIVERED)]
+    return {f"{whose}encoders": len(told), f"{whose}known_after": sum(map(any, told))} if told else {}
 
 
 def _worst(qualities: Sequence[Quality], name: str, choose: Callable[[list[float]], float]) -> float | None:

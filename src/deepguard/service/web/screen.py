@@ -29,6 +29,8 @@ ROUNDED = 3
 FOR_SCRIPTS = ("view", "thumbnail", "frames")
 DETECT = "detect"
 """Results that nobody wants as a file."""
+NOTES: Mapping[str, str] = {"no_landmarks": "result.unplaced"}
+"""Codes of notes that another sentence tells than their own, which is of a proof."""
 OF_THE_FILE = frozenset({"no_face", "input", "unreadable_image", "unsupported_image", "image_too_large", "option"})
 
 _templates = jinja2.Environment(
@@ -195,22 +197,51 @@ def _sentences(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
     """Say in words how often faces were found and still are, and what was not tested; only what was measured."""
     if summary.get("verdict"):
         yield from _judged(say, summary)
+    if summary.get("encoders"):
+        yield from _recognised(say, summary)
+    yield from _seen(say, summary)
+    missing = summary.get("missing", ())
+    if missing and not summary.get("verdict"):
+        yield say("result.missing", names=", ".join(map(say.program, missing)))
+    for note in summary.get("notes", ()):
+        key = NOTES.get(note["code"], f"note.{note['code']}")
+        yield say(key, count=note["count"]) if say.known(key) else note["text"]
+
+
+def _seen(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
+    """Say how often detectors find the faces: those that were attacked, then the others, then after posting."""
     before, after = summary.get("found_before"), summary.get("found_after")
-    if before is not None and after is not None:
+    if before is not None and after is not None and not _left_alone(summary):
         yield _found(say, summary, before, after)
     judges = summary.get("judges")
     if judges:
         counts = {"before": judges["found_before"], "after": judges["found_after"]}
         yield say("result.judges", detectors=judges["detectors"], **counts)
+        if _left_alone(summary) and judges["found_after"]:
+            yield say("result.left.strong")
     posted = summary.get("found_posted", {})
     if before and posted and summary.get("faces", 1) == 1:
         places = [say("result.place", place=_place(say, name), count=count) for name, count in posted.items()]
         yield say("result.posted", places=", ".join(places))
-    missing = summary.get("missing", ())
-    if missing and not summary.get("verdict"):
-        yield say("result.missing", names=", ".join(map(say.program, missing)))
-    for note in summary.get("notes", ()):
-        yield say(key, count=note["count"]) if say.known(key := f"note.{note['code']}") else note["text"]
+
+
+def _left_alone(summary: Mapping[str, Any]) -> bool:
+    """Return whether no detector was attacked, so that what they find is no result."""
+    return summary.get("detectors") == 0
+
+
+def _recognised(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
+    """Say whom encoders take the faces for: those that were attacked, then the others."""
+    count, known, faces = summary["encoders"], summary["known_after"], summary.get("faces", 1)
+    if faces > 1:
+        yield say("result.knows.many" if known else "result.knows.many.none", count=count, known=known, faces=faces)
+    else:
+        key = "none" if not known else "some" if known < count else "all"
+        yield say(f"result.knows.{key}", count=count, known=known)
+    held = summary.get("held_encoders", 0)
+    if held:
+        known = summary["held_known_after"]
+        yield say("result.knows.held" if known else "result.knows.held.none", count=held, known=known)
 
 
 def _judged(say: Words, summary: Mapping[str, Any]) -> Iterator[str]:
@@ -240,9 +271,10 @@ def _place(say: Words, name: str) -> str:
 def _figures(say: Words, job: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the job's figures, each as what it is and its value."""
     summary = job["summary"]
+    dull = {"detectors", "found_before", "found_after"} if _left_alone(summary) else set()
     told = {name: value for name, value in summary.items() if value is not None and say.known(f"figure.{name}")}
-    rows = [(say(f"figure.{name}"), _value(say, name, value)) for name, value in told.items()]
-    for name, count in summary.get("found_posted", {}).items():
+    rows = [(say(f"figure.{name}"), _value(say, name, value)) for name, value in told.items() if name not in dull]
+    for name, count in () if dull else summary.get("found_posted", {}).items():
         rows.append((say("figure.posted", name=_place(say, name)), str(count)))
     return rows
 

@@ -150,9 +150,11 @@ function advance(job) {
 /** @param {Job} job */
 function outcome(job) {
   if (job.state === 'failed') return h('p', null, sentence(job.error ?? { code: 'error' }));
-  const { found_before: before, found_after: after, faces, verdict, probability } = job.summary;
+  const { found_before: before, found_after: after, faces, verdict, probability, encoders, known_after: known } = job.summary;
   if (job.state === 'done' && verdict) return judged(verdict, probability);
   if (job.state !== 'done' || typeof before !== 'number' || typeof after !== 'number') return null;
+  // detectors that were left alone tell nothing of what was reached
+  if (encoders) return h('p', null, known ? icon('seen') : null, ' ', recognised(encoders, known));
   return h('p', null, after || !before ? icon('seen') : null, ' ', effect(before, after, faces));
 }
 
@@ -163,6 +165,14 @@ function outcome(job) {
 function judged(word, probability) {
   const share = probability === null ? null : h('p.quiet.figure', null, say('verdict.share', { share: percent(probability) }));
   return [h('p', null, chip(word)), share];
+}
+
+/**
+ * @param {number} count
+ * @param {number} known
+ */
+function recognised(count, known) {
+  return known ? say('archive.effect.known', { count, known }) : say('archive.effect.stranger', { count });
 }
 
 /**
