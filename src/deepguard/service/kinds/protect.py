@@ -80,7 +80,8 @@ SECONDS: Mapping[str, tuple[float, float]] = MappingProxyType(
     {"balanced": (15.0, 4.1), "strong": (55.0, 5.0), "small-faces": (42.0, 5.0), "patient": (30.0, 6.0)}
 )
 """Preset -> seconds and seconds per megapixel on two cores with one face, nine detectors and four encoders. Measured
-with `balanced`: 19 s for 1 megapixel, 63 s for 12, and with `strong`: 59 s for 1; the others by their steps. Another preset takes the first one's."""
+with `balanced`: 19 s for 1 megapixel, 63 s for 12, and with `strong`: 59 s for 1; the others by their steps. Another
+preset takes the first one's."""
 STILL = 0.2
 """Share of `SECONDS` that neither steps nor detectors change; the rest is proportional to both. Measured on a photo of
 0.26 megapixels: of the time that `balanced` took with its 50 steps and nine detectors, 5 steps took .26, 20 steps .54,
