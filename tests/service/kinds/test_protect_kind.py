@@ -118,7 +118,7 @@ def test_every_preset_is_described_with_what_it_sets_and_how_long_it_takes(abili
 def test_the_first_guess_is_one_for_the_detectors_that_are_here(ability: Ability) -> None:
     # of nine MTCNN alone: a fifth that stays, and a ninth of the rest
     share = 0.2 + 0.8 / 9
-    assert ability.seconds["balanced"] == pytest.approx((33.0 * share, 2.7 * share))
+    assert ability.seconds["balanced"] == pytest.approx((15.0 * share, 4.1 * share))
     assert ability.still == pytest.approx(0.2 / share)
     usual = defaults_of(Shield)["steps"]
     steps = {name: preset.options.get("steps", usual) for name, preset in PRESETS.items()}

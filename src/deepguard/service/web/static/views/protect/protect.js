@@ -24,8 +24,12 @@ export default {
     const right = h('div.protect-right', null, presets(draft));
     const body = h('div.protect-work', null, left, right);
     fill(root, head, query.has('removed') ? removed() : null, body, running);
+    let tries = 0;
     const grow = once(async () => {
-      const [{ work }] = await Promise.all([import('./work.js'), draft.open?.seen]);
+      tries += 1;
+      // a module that could not be fetched is never asked for again under the same name
+      const fetched = tries === 1 ? import('./work.js') : import(`./work.js?try=${tries}`);
+      const [{ work }] = await Promise.all([fetched, draft.open?.seen]);
       if (signal.aborted) return;
       const { before, after, bar } = work(draft, choose.focus, leave);
       const held = document.activeElement;
