@@ -90,8 +90,10 @@ class Shield:
             raise OptionError(f"goal is {self.goal:.4g}; it must be above {FLOOR}: two faces are never further apart")
         if max(self.goal, self.drop) >= 1:
             raise OptionError("goal and drop must be below 1")
-        if self.first > 1 or not 0 < self.most <= 1:
-            raise OptionError("first must be at most 1, and most above 0 and at most 1")
+        if self.first > 1:
+            raise OptionError("first must be at most 1")
+        if not 0 < self.most <= 1:
+            raise OptionError(f"most is {self.most:.4g}; it must be above 0 and at most 1, and 8/255 is usual")
         if self.epsilon > 0 and (self.drop > 0 or self.attention):
             raise OptionError("drop and attention do not go with epsilon; leave one of them out")
 

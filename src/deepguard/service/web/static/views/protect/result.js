@@ -40,7 +40,8 @@ export default {
     const again = log && job.share ? strength({ job, own: Number(log.options.strength), signal, go }) : null;
     const { found_before: before = 0, found_after: after = 0 } = job.summary;
     const warnings = failed(job);
-    const short = warnings.length || knowing(job.summary, log, true).known || 2 * after > before;
+    const known = [true, false].some((attacked) => knowing(job.summary, log, attacked).known);
+    const short = warnings.length || known || 2 * after > before;
     const more = again && short ? stronger(again) : null;
     root.append(
       h(
